@@ -1,0 +1,1 @@
+"""The lexel command: one thin file a group of commands."""

@@ -1,0 +1,1 @@
+"""Tokens on pictures: PNG, SVG, HTML, terminal."""

@@ -1,0 +1,1 @@
+"""Tokenizers without torch: one method a file, named as in pipelines."""

@@ -1,0 +1,1 @@
+"""Composing: grammar, registry, resolving, the Pipeline itself."""

@@ -1,0 +1,1 @@
+"""One ragged level, nothing more: plans and the segment primitives under them."""

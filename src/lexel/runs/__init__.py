@@ -1,0 +1,1 @@
+"""Looping over inputs: account, prefetch, batch, resume."""
