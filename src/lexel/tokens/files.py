@@ -1,0 +1,146 @@
+"""Tokens on disk: one safetensors file, the same bytes for the same tokens.
+
+    tensors     data  splits  [boxes] [kind] [mass] [level]  column.NAME …
+    metadata    one key, "lexel": canonical JSON of pictures, space, recipe, format number
+
+Left out and put back on reading: boxes that views and grids imply, kinds that are all regions, masses that are all
+1, levels that are all 0. They are 22 bytes a token beside 2 bytes of a code. There is one metadata key, because the
+format does not order its keys: with two, equal tokens have different bytes in different processes.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from lexel.disk import commit
+from lexel.errors import LexelError, TokensError
+from lexel.shapes import Array
+from lexel.tokens.meaning import PictureTable, Space, implied_boxes
+from lexel.tokens.value import Tokens
+
+FORMAT = 1  # readers refuse a newer number by name
+KEY = "lexel"
+DEFAULTS = {"kind": np.int8(0), "mass": np.float32(1), "level": np.int16(0)}
+TENSORS = {"data", "splits", "boxes", *DEFAULTS}
+
+
+def save(tokens: Tokens, path: str | os.PathLike[str]) -> None:
+    """Write `tokens` to `path`, atomically. Raises `OutputError` when the disk does not take it."""
+    from safetensors.numpy import save_file
+
+    with commit(path) as temporary:
+        save_file(tensors(tokens), temporary, metadata={KEY: header(tokens)})
+
+
+def load(path: str | os.PathLike[str]) -> Tokens:
+    """Read tokens; every rule of `Tokens` is checked. Raises `TokensError` that names the file."""
+    from safetensors import SafetensorError, safe_open
+
+    subject = str(path)
+    if not Path(path).is_file():
+        raise TokensError("there is no such file", subject=subject)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if KEY not in metadata:
+                raise TokensError("a safetensors file, but not one of tokens", subject=subject)
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+        return assemble(stored, metadata[KEY])
+    except LexelError as error:
+        raise error.about(subject) from None
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise TokensError(f"not a whole tokens file ({type(error).__name__})", subject=subject) from error
+
+
+def tensors(tokens: Tokens) -> dict[str, Array]:
+    """What is stored, by name, after the omission rule."""
+    stored = {"data": tokens.data, "splits": tokens.splits}
+    for name, default in DEFAULTS.items():
+        if (getattr(tokens, name) != default).any():
+            stored[name] = getattr(tokens, name)
+    implied = implied_boxes(tokens.pictures, tokens.kind, tokens.splits)
+    if implied is None or implied.tobytes() != tokens.boxes.tobytes():
+        stored["boxes"] = tokens.boxes
+    stored |= {f"column.{name}": column for name, column in tokens.columns.items()}
+    return {name: np.ascontiguousarray(x) for name, x in stored.items()}
+
+
+def header(tokens: Tokens) -> str:
+    """The metadata as canonical JSON: sorted keys, no spaces, ASCII. Floats are written to their last bit."""
+    table, space = tokens.pictures, tokens.space
+    return json.dumps(
+        {
+            "lexel.tokens": FORMAT,
+            "pictures": {
+                "names": table.names,
+                "sizes": table.sizes.tolist(),
+                "digests": table.digests,
+                "crops": table.crops.tolist(),
+                "views": table.views.tolist(),
+                "grids": table.grids.tolist(),
+            },
+            "space": {
+                "kind": space.kind,
+                "width": space.width,
+                "codebook": space.codebook,
+                "digest": space.digest,
+                "name": space.name,
+            },
+            "recipe": tokens.recipe,
+        },
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=True,
+    )
+
+
+def assemble(stored: dict[str, Array], text: str) -> Tokens:
+    """Tokens from stored tensors and metadata, with what was left out put back. Raises `TokensError` and, for
+    metadata of another form, `KeyError`, `TypeError`, `ValueError`.
+    """
+    meta = json.loads(text)
+    if meta["lexel.tokens"] != FORMAT:
+        raise TokensError(f"tokens of format {meta['lexel.tokens']!r}; this lexel reads format {FORMAT}")
+    unknown = [name for name in stored if name not in TENSORS and not name.startswith("column.")]
+    if unknown:
+        raise TokensError(f"unknown tensor {sorted(unknown)[0]!r}")
+    said, table = meta["space"], meta["pictures"]
+    pictures = PictureTable(
+        names=tuple(map(str, table["names"])),
+        sizes=np.array(table["sizes"], np.int64).reshape(-1, 2),
+        digests=tuple(map(str, table["digests"])),
+        crops=np.array(table["crops"], np.int64),
+        views=np.array(table["views"], np.float64).reshape(-1, 4),
+        grids=np.array(table["grids"], np.int64).reshape(-1, 2),
+    )
+    if said["kind"] not in ("vectors", "codes"):
+        raise TokensError(f"unknown kind of space {said['kind']!r}")
+    splits = stored["splits"]
+    count = len(stored["data"])
+    if splits.dtype != np.int64 or splits.shape != (len(pictures.names) + 1,) or splits[-1] != count:
+        raise TokensError(f"splits: expected int64 [{len(pictures.names) + 1}] ending in {count}")
+    small = {name: stored.get(name, np.full(count, default)) for name, default in DEFAULTS.items()}
+    return Tokens(
+        data=stored["data"],
+        boxes=stored["boxes"] if "boxes" in stored else _implied(pictures, small["kind"], splits),
+        **small,
+        splits=splits,
+        pictures=pictures,
+        space=Space(said["kind"], int(said["width"]), tuple(said["codebook"]), said["digest"], said["name"]),
+        columns={name.removeprefix("column."): x for name, x in stored.items() if name.startswith("column.")},
+        recipe=str(meta["recipe"]),
+    )
+
+
+def _implied(pictures: PictureTable, kind: Array, splits: Array) -> Array:
+    crops = pictures.crops
+    if crops[0] != 0 or crops[-1] != len(pictures.views) or (np.diff(crops) < 1).any() or (np.diff(splits) < 0).any():
+        raise TokensError("boxes are left out, but crops and splits do not rise")
+    if (pictures.grids > len(kind)).any():
+        raise TokensError("boxes are left out, but the grids hold more cells than there are tokens")
+    boxes = implied_boxes(pictures, kind, splits)
+    if boxes is None:
+        raise TokensError("boxes are left out, but the tokens do not lie on their grids")
+    return boxes
