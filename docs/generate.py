@@ -1,9 +1,10 @@
 """Writes what the docs take from the code: `make docs`. A test says when it is out of date.
 
-    docs/methods.md    every method with its head
-    docs/errors.md     the tree of errors, each class with its sentence
-    README.md          the table of methods, between its two marks
-    docs/order.md      the table of rooms, between its two marks
+docs/methods.md    every method with its head
+docs/errors.md     the tree of errors, each class with its sentence
+docs/path.md       one picture, annotated: what `lexel explain` sees
+README.md          the table of methods, between its two marks
+docs/order.md      the table of rooms, between its two marks
 """
 
 import inspect
@@ -11,10 +12,14 @@ import re
 import tomllib
 from pathlib import Path
 
-from lexel import errors
+from lexel import box, errors
+from lexel.pictures.read import read
+from lexel.pipelines.compose import pipeline
+from lexel.pipelines.explain import explain
 from lexel.pipelines.registry import ROOMS, Method, methods
 
 ROOT = Path(__file__).parent.parent
+PIPELINE, PICTURE = "patch(16) | tome(r=98)", "chelsea"
 KINDS = {"partitions": "Tokenizers without torch", "reducers": "Selectors: fewer tokens in the same space"}
 
 
@@ -24,6 +29,7 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs" / "methods.md": methods_page(),
         ROOT / "docs" / "errors.md": errors_page(),
+        ROOT / "docs" / "path.md": path_page(),
         readme: between(readme, "methods", methods_table()),
         order: between(order, "rooms", rooms_table()),
     }
@@ -64,6 +70,28 @@ def errors_page() -> str:
     return "\n".join(said) + "\n"
 
 
+def path_page() -> str:
+    """The stations of one picture. Times differ from run to run; the test leaves them out."""
+    said = [
+        "# One picture, annotated",
+        "",
+        f'`lexel explain "{PIPELINE}" {PICTURE}.png`, as it ran: every call from one file of the library into another',
+        "that gave data. A station that is indented was called by the one above it. Times were taken under a profiler:",
+        "they compare with each other, not with a benchmark.",
+        "",
+        "| station | what it does | in → out | ms | bytes |",
+        "|---|---|---|---|---|",
+    ]
+    for station in explain(pipeline(PIPELINE), read(box.path(PICTURE))):
+        file = station.place.partition(":")[0]
+        name = (
+            "&nbsp;" * 4 * station.depth + f"[`{station.function}`](../src/lexel/{file}#L{station.place.split(':')[1]})"
+        )
+        data = f"{station.taken} → {station.given}" if station.taken else station.given
+        said.append(f"| {name} | {station.says} | {data} | {station.seconds * 1e3:.2f} | {station.size:,} |")
+    return "\n".join(said) + "\n"
+
+
 def rooms_table() -> str:
     """A row a room of the house."""
     house = tomllib.loads((ROOT / "tests" / "house" / "house.toml").read_text(encoding="utf-8"))
@@ -80,7 +108,9 @@ def own(room: str) -> list[Method]:
 def between(page: Path, mark: str, text: str) -> str:
     """The page with `text` between `<!-- mark -->` and `<!-- /mark -->`."""
     marks = rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)"
-    whole, count = re.subn(marks, lambda found: f"{found[1]}{text}\n{found[2]}", page.read_text("utf-8"), flags=re.DOTALL)
+    whole, count = re.subn(
+        marks, lambda found: f"{found[1]}{text}\n{found[2]}", page.read_text("utf-8"), flags=re.DOTALL
+    )
     if count != 1:
         raise SystemExit(f"{page.name} needs the marks <!-- {mark} --> and <!-- /{mark} --> once")
     return whole

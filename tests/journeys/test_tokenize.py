@@ -21,7 +21,7 @@ TO_FILE = ("--with", "patch(16)", "-o", "t.safetensors")
 def test_pictures_become_a_file_of_tokens(lexel):
     status, out, err = lexel("tokenize", *GOOD, *TO_FILE)
     assert (status, out) == (0, "2 done; 10 tokens in t.safetensors\n")
-    assert "2 inputs" in err
+    assert "2 of 2 inputs" in err
     tokens = Tokens.load("t.safetensors")
     assert tokens.pictures.names == GOOD
     assert tokens.counts.tolist() == [6, 4]

@@ -42,6 +42,7 @@ COMMANDS: tuple[Callable[..., int | None], ...] = (
     tokens.tokenize,
     tokens.detokenize,
     tokens.show,
+    tokens.explain,
     about.methods,
     about.doctor,
     about.demo,

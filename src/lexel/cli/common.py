@@ -24,16 +24,20 @@ FAILURES_SHOWN = 20  # on stderr; the accounting has all
 
 
 def read_inputs(
-    inputs: list[str], *, color: Literal["encoded", "srgb"] = "encoded", shrink: int | None = None
+    inputs: list[str],
+    *,
+    on_error: Literal["raise", "skip"] = "skip",
+    color: Literal["encoded", "srgb"] = "encoded",
+    shrink: int | None = None,
 ) -> "Pictures":
-    """The pictures of a command line, bad ones to be accounted for; `-` reads one from stdin."""
+    """The pictures of a command line; `-` reads one from stdin. Many are accounted for, a single one raises."""
     from lexel.pictures.picture import Source
     from lexel.pictures.read import read
 
     if inputs.count("-") > 1:
         raise BadArguments("stdin can be read once")
     sources = [Source("-", sys.stdin.buffer.read()) if text == "-" else text for text in inputs]
-    return read(sources, on_error="skip", color=color, shrink=shrink)
+    return read(sources, on_error=on_error, color=color, shrink=shrink)
 
 
 def tell(account: "Account", output: Path, *, as_json: bool, as_jsonl: bool) -> int:

@@ -1,8 +1,10 @@
 """tokenize, detokenize, show: pictures to tokens, back again, and what that looks like."""
 
 import io
+import json
 import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -53,7 +55,7 @@ def tokenize(
     how = compose(pipeline)
     pictures = read_inputs(inputs, color=color, shrink=shrink)
     job = Job(str(how), __version__, f"color={color}, shrink={shrink}", pictures.fingerprint())
-    with progress(console(settings(), sys.stderr), None, noun="inputs") as advance:
+    with progress(console(settings(), sys.stderr), pictures.expected(), noun="inputs") as advance:
         account = run(pictures, how, output, job, overwrite=overwrite, on_batch=lambda b: advance(len(b.lines)))
     return tell(account, output, as_json=as_json, as_jsonl=as_jsonl)
 
@@ -115,17 +117,14 @@ def show(
     from lexel.drawing.svg import svg
     from lexel.drawing.terminal import escaped
     from lexel.drawing.views import views
-    from lexel.pictures.picture import Picture
     from lexel.pipelines.compose import pipeline as compose
 
     if output.suffix not in DRAWN:
         raise BadArguments(f"{output.suffix or 'no suffix'} is no form of drawing", hint=f"one of {', '.join(DRAWN)}")
     how = compose(pipeline)
-    found = next(iter(read_inputs([picture]).outcomes()), None)
+    found = next(iter(read_inputs([picture], on_error="raise")), None)
     if found is None:
         raise NoMatch("no picture there", subject=picture)
-    if not isinstance(found, Picture):
-        raise found.exception()
     trace = how.trace(found)
     seen = views(trace, found, how.tokenizer)
     if output.suffix == ".html":
@@ -136,6 +135,41 @@ def show(
         data = png(drawing) if output.suffix == ".png" else svg(drawing, title=str(how)).encode()
     commit_bytes(output, data)
     print(f"{trace.after!r} in {escaped(str(output))}")
+
+
+def explain(
+    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help='Such as "patch(16) | tome(r=98)".')],
+    picture: Annotated[str, typer.Argument(metavar="PICTURE", help="One picture; - is stdin.")],
+    as_json: Json = False,
+) -> None:
+    """Follow a picture through the library: which function, where it is written, what goes in and what comes out.
+
+    \b
+    lexel explain "patch(16) | tome(r=98)" photo.jpg
+    lexel explain "quadtree(8, 64)" photo.jpg --json
+
+    Times are of a run under a profiler: they compare with each other, not with a benchmark.
+    """
+    from lexel.drawing.terminal import console, table
+    from lexel.pipelines.compose import pipeline as compose
+    from lexel.pipelines.explain import explain as follow
+    from lexel.settings import settings
+
+    stations = follow(compose(pipeline), read_inputs([picture], on_error="raise"))
+    if as_json:
+        print(json.dumps([asdict(station) for station in stations], indent=2, ensure_ascii=False))
+        return
+    rows = [
+        (
+            "  " * station.depth + station.function,
+            station.place,
+            f"{station.taken} → {station.given}" if station.taken else station.given,
+            f"{station.seconds * 1e3:.2f}",
+            f"{station.size:,}",
+        )
+        for station in stations
+    ]
+    table(console(settings(), sys.stdout), ("station", "where", "in → out", "ms", "bytes"), rows, right=(3, 4))
 
 
 def _file_name(name: str, taken: set[str]) -> str:

@@ -102,7 +102,8 @@ class Evidence:
 
     def protected(self) -> Bool[Array, "N"]:
         """Tokens that no selector may drop or merge: everything that is not a region of the picture."""
-        return self.kind != Kind.REGION
+        protected: Array = self.kind != Kind.REGION
+        return protected
 
 
 def rasters(tokens: "Tokens") -> Int[Array, "B 2"]:
