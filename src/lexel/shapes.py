@@ -22,20 +22,24 @@ if TYPE_CHECKING:
     from typing import Annotated as Float
     from typing import Annotated as Int
     from typing import Annotated as Num
+    from typing import Annotated as Shaped
     from typing import Annotated as UInt8
 
     Array = NDArray[Any]
 elif os.environ.get("LEXEL_CHECK_SHAPES") == "1":
-    from jaxtyping import Bool, Float, Int, Num, UInt8
+    from jaxtyping import Bool, Float, Int, Num, Shaped, UInt8
 
     Array = np.ndarray
 else:
 
-    class Num:
-        """Any number. Subscripted like the others: `Num[Array, "N D"]`."""
+    class Shaped:
+        """Anything that has a shape. Subscripted like the others: `Shaped[Array, "N D"]`."""
 
         def __class_getitem__(cls, item: tuple[type, str]) -> object:
             return Annotated[item]
+
+    class Num(Shaped):
+        """Any number."""
 
     class Float(Num):
         """Floating point."""
@@ -46,9 +50,9 @@ else:
     class UInt8(Num):
         """Bytes, 0–255."""
 
-    class Bool(Num):
+    class Bool(Shaped):
         """Truth values."""
 
     Array = np.ndarray
 
-__all__ = ["Array", "Bool", "Float", "Int", "Num", "UInt8"]
+__all__ = ["Array", "Bool", "Float", "Int", "Num", "Shaped", "UInt8"]

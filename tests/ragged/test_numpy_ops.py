@@ -1,5 +1,7 @@
 """Each primitive against its literal loop, empty segments and N = 0 included."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,7 +23,7 @@ def packed(counts, width=None, seed=0, ties=False):
 @given(counts, st.booleans())
 def test_segment_sum_equals_the_loop(counts, wide):
     x, splits = packed(counts, 3 if wide else None)
-    loop = [x[a:b].sum(axis=0) for a, b in zip(splits[:-1], splits[1:], strict=True)]
+    loop = [x[a:b].sum(axis=0) for a, b in pairwise(splits)]
     np.testing.assert_allclose(ops.segment_sum(x, splits), np.array(loop).reshape(len(counts), *x.shape[1:]), atol=1e-5)
 
 
@@ -29,14 +31,14 @@ def test_segment_sum_equals_the_loop(counts, wide):
 def test_segment_sum_of_integers_is_exact(counts):
     x, splits = packed(counts, ties=True)
     x = x.astype(np.int64)
-    assert ops.segment_sum(x, splits).tolist() == [x[a:b].sum() for a, b in zip(splits[:-1], splits[1:], strict=True)]
+    assert ops.segment_sum(x, splits).tolist() == [x[a:b].sum() for a, b in pairwise(splits)]
 
 
 @given(counts, st.booleans())
 def test_segment_max_answers_the_lowest_row_of_equal_values(counts, ties):
     x, splits = packed(counts, ties=ties)
     value, row = ops.segment_max(x, splits)
-    for s, (a, b) in enumerate(zip(splits[:-1], splits[1:], strict=True)):
+    for s, (a, b) in enumerate(pairwise(splits)):
         assert (value[s], row[s]) == ((x[a:b].max(), a + x[a:b].argmax()) if b > a else (-np.inf, -1))
 
 
@@ -45,7 +47,7 @@ def test_segment_argsort_is_stable_both_ways(counts, ties, descending):
     x, splits = packed(counts, ties=ties)
     loop = [
         a + row
-        for a, b in zip(splits[:-1], splits[1:], strict=True)
+        for a, b in pairwise(splits)
         for row in sorted(range(b - a), key=lambda i: -x[a + i] if descending else x[a + i])
     ]
     assert ops.segment_argsort(x, splits, descending=descending).tolist() == loop
@@ -85,4 +87,4 @@ def test_places_count_from_zero_in_each_segment(counts):
 def test_splits_where_counts_the_picked_rows(counts):
     x, splits = packed(counts)
     picked = splits_where(x > 0, splits)
-    assert np.diff(picked).tolist() == [(x[a:b] > 0).sum() for a, b in zip(splits[:-1], splits[1:], strict=True)]
+    assert np.diff(picked).tolist() == [(x[a:b] > 0).sum() for a, b in pairwise(splits)]

@@ -1,5 +1,7 @@
 """Plans against literal sums over their edges."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,7 +19,7 @@ def plans(draw, splits_in=None):
         counts = draw(st.lists(st.integers(0, 6), max_size=4))
         splits_in = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
     edges, splits_out = [], [0]
-    for a, b in zip(splits_in[:-1], splits_in[1:], strict=True):
+    for a, b in pairwise(splits_in):
         targets = draw(st.integers(0, int(b - a)))
         for target in range(splits_out[-1], splits_out[-1] + targets):
             rows = draw(st.sets(st.integers(int(a), int(b) - 1), min_size=1))

@@ -209,7 +209,7 @@ def test_at_finds_the_token_under_a_point():
 
 def test_every_point_is_covered_once_by_a_raster():
     tokens = on_grids((3, 2))
-    for x, y in np.random.default_rng(0).random((50, 2)).tolist() + [[0.0, 1.0], [1.0, 0.0]]:
+    for x, y in [*np.random.default_rng(0).random((50, 2)).tolist(), [0.0, 1.0], [1.0, 0.0]]:
         assert len(tokens.at(0, x, y)) == 1
 
 

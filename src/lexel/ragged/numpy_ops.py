@@ -9,7 +9,7 @@ selector runs on NumPy and on torch. Ties go to the lowest row; results do not d
 
 import numpy as np
 
-from lexel.shapes import Array, Float, Int, Num
+from lexel.shapes import Array, Float, Int, Num, Shaped
 
 LONG = 32  # longer segments are summed one by one; shorter ones together, rank by rank
 BLOCK = 1 << 22  # similarities held at once by segment_match: 16 MB of float32
@@ -85,11 +85,11 @@ def segment_match(
     return score, row
 
 
-def take(x: Num[Array, "N *rest"], rows: Int[Array, "E"]) -> Num[Array, "E *rest"]:
+def take(x: Shaped[Array, "N *rest"], rows: Int[Array, "E"]) -> Shaped[Array, "E *rest"]:
     """Rows of `x`, in the order asked for."""
     return np.take(x, rows, axis=0)
 
 
-def repeat(x: Num[Array, "S *rest"], counts: Int[Array, "S"]) -> Num[Array, "N *rest"]:
+def repeat(x: Shaped[Array, "S *rest"], counts: Int[Array, "S"]) -> Shaped[Array, "N *rest"]:
     """Row s of `x`, `counts[s]` times: spreads a value a segment over its rows."""
     return np.repeat(x, counts, axis=0)

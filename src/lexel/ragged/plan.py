@@ -16,7 +16,7 @@ import numpy as np
 
 from lexel.ragged.groups import places, splits_where
 from lexel.ragged.ops import repeat, segment_argsort, segment_max, segment_sum, take
-from lexel.shapes import Array, Bool, Float, Int, Num
+from lexel.shapes import Array, Bool, Float, Int, Num, Shaped
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +110,7 @@ class Plan:
         mean[joined] = segment_sum(take(x, self.source[among]) * share[among], splits) / total
         return mean
 
-    def take(self, x: Num[Array, "N *rest"], mass: Float[Array, "N"]) -> Num[Array, "M *rest"]:
+    def take(self, x: Shaped[Array, "N *rest"], mass: Float[Array, "N"]) -> Shaped[Array, "M *rest"]:
         """The value of the heaviest source of each target (ties: lowest row): for kinds, levels, labels, codes."""
         _, edge = segment_max(self.share(mass), self.edges)
         return take(x, self.source[edge])
@@ -153,7 +153,7 @@ class Plan:
             source, target = source[fresh], target[fresh]
         return Plan(source, target, weight, self.splits_in, other.splits_out, other.grid, self.joins or other.joins)
 
-    def scatter(self, y: Num[Array, "M *rest"]) -> Num[Array, "N *rest"]:
+    def scatter(self, y: Shaped[Array, "M *rest"]) -> Shaped[Array, "N *rest"]:
         """Give the targets' values back to their sources (un-merge); 0 where a token was dropped.
 
         A token with several targets gets their mean by weight, in floating point.

@@ -1,0 +1,46 @@
+# make demo                 install the core alone and show it
+# make test                 set up for development, lint, type-check, test
+# make check METHOD=tome    is this method as it must be?
+# make bench                numbers, with the machine they were measured on
+# make docs                 write what the docs take from the code
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := .demo-venv
+
+.PHONY: demo venv test check bench docs
+
+demo: $(DEMO)/.done
+	$(DEMO)/bin/lexel demo -o demo/
+
+venv: .venv/.done
+
+test: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+check: venv
+	@test -n "$(METHOD)" || { echo "say which method: make check METHOD=tome"; exit 2; }
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/mypy
+	$(BIN)/pytest --method $(METHOD)
+
+bench: venv
+	$(BIN)/python bench/decode_tokenize.py --json build/bench/decode_tokenize.json
+
+docs: venv
+	$(BIN)/python docs/generate.py
+
+# The stamp is written last, so that a set-up that was interrupted begins again.
+.venv/.done: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@
+
+$(DEMO)/.done: pyproject.toml
+	$(PYTHON) -m venv $(DEMO)
+	$(DEMO)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@

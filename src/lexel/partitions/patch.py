@@ -1,0 +1,84 @@
+"""Fixed patches: the picture cut into squares, as a Vision Transformer sees it.
+
+    ▦▦▦▦▦▦        □ □ □
+    ▦▦▦▦▦▦   →    □ □ □      patch(P): ⌈H/P⌉ × ⌈W/P⌉ tokens, row by row
+    ▦▦▦▦▦▦        □ □ □
+
+Paper      Dosovitskiy et al. 2020, arXiv 2010.11929
+Kind       tokenizer; not learned; exactly invertible
+Needs      nothing
+Cost       one copy of the pixels
+Checked by test_patches_give_back_every_picture_exactly, test_patches_equal_the_literal_loop
+"""
+
+from collections.abc import Iterable
+from dataclasses import KW_ONLY, dataclass
+
+import numpy as np
+
+from lexel.errors import TokensError
+from lexel.partitions._cells import check_sizes, cropped, padded, picture_of, prepared
+from lexel.pictures.picture import Picture
+from lexel.tokens.meaning import Space
+from lexel.tokens.protocols import stage_text
+from lexel.tokens.raster import raster_tokens
+from lexel.tokens.value import Tokens
+
+
+@dataclass(frozen=True, repr=False)
+class Patch:
+    """Square patches of raw pixels: uint8 `[N, P·P·3]`, in the order row, column, channel.
+
+    patch_size   P, the side of a patch in pixels, 1 or more
+    size         None: native resolution. A number: the longer side is resized to it (Pillow's bicubic), the aspect
+                 stays. (height, width): resized to exactly that
+
+    Sides that P does not divide are padded right and below with their last pixel; boxes are clipped to the picture,
+    and `detokenize` crops. Raises `BadArguments` for sizes below 1.
+
+        patch(16) on 480 × 640   →  1,200 tokens of 768
+    """
+
+    patch_size: int
+    _: KW_ONLY
+    size: int | tuple[int, int] | None = None
+
+    __repr__ = stage_text
+    exact = True  # detokenize gives back every pixel
+
+    def __post_init__(self) -> None:
+        check_sizes(self, self.patch_size, self.size)
+
+    @property
+    def space(self) -> Space:
+        """Raw pixels of one patch."""
+        side = self.patch_size
+        return Space("vectors", side * side * 3, digest=f"rgb {side}×{side}", name=f"{side}×{side} pixels")
+
+    def tokenize(self, pictures: Iterable[Picture]) -> Tokens:
+        """Patches of every picture, row by row."""
+        pictures = list(pictures)
+        side, pixels = self.patch_size, [prepared(picture, self.size) for picture in pictures]
+        grids = [(-(-x.shape[0] // side), -(-x.shape[1] // side)) for x in pixels]
+        data = np.empty((sum(h * w for h, w in grids), side, side, 3), np.uint8)
+        views, done = [], 0
+        for x, (h, w) in zip(pixels, grids, strict=True):
+            cells = data[done : done + h * w].reshape(h, w, side, side, 3)  # written in place: one copy of the pixels
+            cells[...] = padded(x, side).reshape(h, side, w, side, 3).transpose(0, 2, 1, 3, 4)
+            views.append((0.0, 0.0, w * side / x.shape[1], h * side / x.shape[0]))
+            done += h * w
+        return raster_tokens(data.reshape(len(data), self.space.width), pictures, grids, self.space, views=views)
+
+    def detokenize(self, tokens: Tokens) -> list[Picture]:
+        """The pictures again, pixel for pixel (after `size=`: as they were resized).
+
+        Raises `TokensError` when tokens were merged, dropped or are of another space.
+        """
+        if tokens.space != self.space:
+            raise TokensError(f"{self!r} gives back {self.space}, these are {tokens.space}")
+        side, pictures = self.patch_size, []
+        for b, cells in enumerate(tokens.grids()):
+            h, w = cells.shape[:2]
+            pixels = cells.reshape(h, w, side, side, 3).transpose(0, 2, 1, 3, 4).reshape(h * side, w * side, 3)
+            pictures.append(picture_of(tokens, b, cropped(tokens, b, pixels)))
+        return pictures
