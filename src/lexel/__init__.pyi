@@ -1,3 +1,4 @@
+from lexel.costs.count import image_tokens as image_tokens
 from lexel.errors import LexelError as LexelError
 from lexel.pictures.picture import Picture as Picture
 from lexel.pictures.picture import Pictures as Pictures
