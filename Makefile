@@ -2,12 +2,13 @@
 # make test                 set up for development, lint, type-check, test
 # make check METHOD=tome    is this method as it must be?
 # make bench                numbers, with the machine they were measured on
+# make docs                 write what the docs take from the code
 
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := .demo-venv
 
-.PHONY: demo venv test check bench
+.PHONY: demo venv test check bench docs
 
 demo: $(DEMO)/.done
 	$(DEMO)/bin/lexel demo -o demo/
@@ -29,6 +30,9 @@ check: venv
 
 bench: venv
 	$(BIN)/python bench/decode_tokenize.py --json build/bench/decode_tokenize.json
+
+docs: venv
+	$(BIN)/python docs/generate.py
 
 # The stamp is written last, so that a set-up that was interrupted begins again.
 .venv/.done: pyproject.toml

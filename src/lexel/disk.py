@@ -6,6 +6,7 @@ This is the only way that lexel writes a file that somebody will read again. `lo
 """
 
 import contextlib
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from lexel.errors import OutputError
 
-TEMPORARY = ".partial-"  # what a killed writer leaves begins so, and `sweep` removes it
+TEMPORARY = ".partial-"  # what a killed writer leaves begins so
 
 
 @contextlib.contextmanager
@@ -26,10 +27,13 @@ def commit(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.write_bytes(data)
     """
     path = Path(path)
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{secrets.token_hex(4)}")
+    temporary = path.with_name(f"{_leftover(path)}{os.getpid()}-{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        mode = temporary.stat().st_mode  # what the umask gives; a writer that replaces the file may give less
         yield temporary
+        temporary.chmod(mode)
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -47,11 +51,12 @@ def commit_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         temporary.write_bytes(data)
 
 
-def sweep(folder: str | os.PathLike[str]) -> None:
-    """Remove what killed writers left in `folder`. Call it only under the folder's `lock`."""
-    for leftover in Path(folder).glob(f"{TEMPORARY}*"):
-        with contextlib.suppress(OSError):
-            leftover.unlink()
+def sweep(*paths: str | os.PathLike[str]) -> None:
+    """Remove what killed writers of these files left. Call it only while nobody else may write them (`lock`)."""
+    for path in map(Path, paths):
+        for leftover in path.parent.glob(f"{_leftover(path)}*"):
+            with contextlib.suppress(OSError):
+                leftover.unlink()
 
 
 @contextlib.contextmanager
@@ -83,6 +88,11 @@ def lock(path: str | os.PathLike[str]) -> Iterator[None]:
     finally:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
+
+
+def _leftover(path: Path) -> str:
+    """How the temporary names of `path` begin: a digest, because a name may be as long as names can be."""
+    return f"{TEMPORARY}{hashlib.blake2b(os.fsencode(path.name), digest_size=6).hexdigest()}-"
 
 
 def _stale(path: Path) -> bool:

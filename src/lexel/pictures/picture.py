@@ -11,7 +11,7 @@ same on one thread, and iterating is `outcomes()` without the refusals.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -36,7 +36,7 @@ class Picture:
     seconds   time in its video, 0.0 for stills
     """
 
-    pixels: UInt8[Array, "H W 3"]
+    pixels: UInt8[Array, "H W 3"] = field(repr=False)
     name: str
     size: tuple[int, int]
     digest: str
@@ -52,7 +52,7 @@ class Source:
     """
 
     name: str
-    content: Path | bytes | Image | NDArray[np.generic] | Picture
+    content: Path | bytes | Image | NDArray[np.generic] | Picture = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ class Pictures:
     walk: Callable[[], Iterator[Source | Refusal]]
     decode: Callable[[Source], Picture]
     identify: Callable[[], str]
+    count: Callable[[], int | None]
     on_error: Literal["raise", "skip"] = "raise"
 
     def __iter__(self) -> Iterator[Picture]:
@@ -132,3 +133,7 @@ class Pictures:
         they are read (colour, limits, shrink-on-load) counts too. Two equal fingerprints are the same job.
         """
         return self.identify()
+
+    def expected(self) -> int | None:
+        """How many inputs there will be, where that is known without opening one: None where there are archives."""
+        return self.count()

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from lexel.disk import commit
-from lexel.errors import LexelError, TokensError
+from lexel.errors import LexelError, OutputError, TokensError
 from lexel.shapes import Array
 from lexel.tokens.labels import LabelMap
 from lexel.tokens.meaning import PictureTable, Space, implied_boxes
@@ -30,10 +30,15 @@ TENSORS = {"data", "splits", "boxes", *DEFAULTS, *MAPS}
 
 def save(tokens: Tokens, path: str | os.PathLike[str]) -> None:
     """Write `tokens` to `path`, atomically. Raises `OutputError` when the disk does not take it."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     with commit(path) as temporary:
-        save_file(tensors(tokens), temporary, metadata={KEY: header(tokens)})
+        try:
+            save_file(tensors(tokens), temporary, metadata={KEY: header(tokens)})
+        except SafetensorError as error:  # what the disk said stands in its text alone
+            why = str(error).removeprefix("Error while serializing: I/O error: ").partition(" (os error")[0]
+            raise OutputError(why, subject=str(path)) from error
 
 
 def load(path: str | os.PathLike[str]) -> Tokens:

@@ -8,6 +8,7 @@ No base class: an object that has the method is one. `lexel.testing` holds the c
 """
 
 import dataclasses
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -95,13 +96,14 @@ class Evidence:
             mass=tokens.mass,
             kind=tokens.kind,
             grid=rasters(tokens),
-            keys=keys.reshape(len(keys), -1).astype(np.float32),
+            keys=keys.reshape(len(keys), math.prod(keys.shape[1:])).astype(np.float32),
             attention={name: x for name, x in tokens.columns.items() if name.startswith("attention.")},
         )
 
     def protected(self) -> Bool[Array, "N"]:
         """Tokens that no selector may drop or merge: everything that is not a region of the picture."""
-        return self.kind != Kind.REGION
+        protected: Array = self.kind != Kind.REGION
+        return protected
 
 
 def rasters(tokens: "Tokens") -> Int[Array, "B 2"]:
@@ -118,13 +120,19 @@ def rasters(tokens: "Tokens") -> Int[Array, "B 2"]:
 def stage_text(method: object) -> str:
     """The canonical text of a method that is a dataclass: `quadtree(8, 64, budget=256)`. Its `__repr__`.
 
-    Positional fields come first, keyword-only ones where they differ from their default or have none. The name is
-    the file's: `reducers/tome.py` → `tome`.
+    Positional fields come first, keyword-only ones by name; what is at its default and can be left out is. The name
+    is the file's: `reducers/tome.py` → `tome`.
     """
-    said = []
-    for f in dataclasses.fields(method):  # type: ignore[arg-type]
-        value = getattr(method, f.name)
-        if not f.init or (f.default is not dataclasses.MISSING and value == f.default):
-            continue
-        said.append(f"{f.name}={value!r}" if f.kw_only else repr(value))
-    return f"{type(method).__module__.rpartition('.')[2]}({', '.join(said)})"
+    taken = [f for f in dataclasses.fields(method) if f.init]  # type: ignore[arg-type]
+    value = {f.name: getattr(method, f.name) for f in taken}
+    by_place = [f for f in taken if not f.kw_only]
+    while (
+        by_place
+        and by_place[-1].default is not dataclasses.MISSING
+        and value[by_place[-1].name] == by_place[-1].default
+    ):
+        by_place.pop()
+    said = [repr(value[f.name]) for f in by_place]
+    said += [f"{f.name}={value[f.name]!r}" for f in taken if f.kw_only and value[f.name] != f.default]
+    name = type(method).__module__.rpartition(".")[2]
+    return f"{name}({', '.join(said)})" if said else name

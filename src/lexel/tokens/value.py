@@ -229,13 +229,14 @@ def _grids(plan: Plan, pictures: PictureTable) -> Int[Array, "C 2"]:
     """The rasters after a plan: its own, where pictures have one crop each; the old ones where nothing changed."""
     if plan.grid is not None and len(pictures.grids) == len(plan.grid):
         return plan.grid
-    unchanged = (
-        plan.weight is None
-        and np.array_equal(plan.splits_in, plan.splits_out)
-        and np.array_equal(plan.source, np.arange(int(plan.splits_in[-1])))
-        and np.array_equal(plan.target, plan.source)
-    )
-    return pictures.grids if unchanged else np.zeros_like(pictures.grids)
+    picture = np.searchsorted(plan.splits_out, plan.target, side="right") - 1
+    stays = plan.source - plan.splits_in[picture] == plan.target - plan.splits_out[picture]
+    if plan.weight is not None:
+        stays &= plan.weight == 1
+    counts = np.diff(plan.splits_in)
+    edges, staying = np.bincount(picture, minlength=len(counts)), np.bincount(picture[stays], minlength=len(counts))
+    unchanged = (np.diff(plan.splits_out) == counts) & (edges == counts) & (staying == counts)
+    return np.where(np.repeat(unchanged, np.diff(pictures.crops))[:, None], pictures.grids, 0)
 
 
 def _maps(plan: Plan, pictures: PictureTable) -> tuple[LabelMap | None, ...]:

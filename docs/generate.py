@@ -1,0 +1,121 @@
+"""Writes what the docs take from the code: `make docs`. A test says when it is out of date.
+
+docs/methods.md    every method with its head
+docs/errors.md     the tree of errors, each class with its sentence
+docs/path.md       one picture, annotated: what `lexel explain` sees
+README.md          the table of methods, between its two marks
+docs/order.md      the table of rooms, between its two marks
+"""
+
+import inspect
+import re
+import tomllib
+from pathlib import Path
+
+from lexel import box, errors
+from lexel.pictures.read import read
+from lexel.pipelines.compose import pipeline
+from lexel.pipelines.explain import explain
+from lexel.pipelines.registry import ROOMS, Method, methods
+
+ROOT = Path(__file__).parent.parent
+PIPELINE, PICTURE = "patch(16) | tome(r=98)", "chelsea"
+KINDS = {"partitions": "Tokenizers without torch", "reducers": "Selectors: fewer tokens in the same space"}
+
+
+def pages() -> dict[Path, str]:
+    """The text that each page should have."""
+    readme, order = ROOT / "README.md", ROOT / "docs" / "order.md"
+    return {
+        ROOT / "docs" / "methods.md": methods_page(),
+        ROOT / "docs" / "errors.md": errors_page(),
+        ROOT / "docs" / "path.md": path_page(),
+        readme: between(readme, "methods", methods_table()),
+        order: between(order, "rooms", rooms_table()),
+    }
+
+
+def methods_page() -> str:
+    """Every method with its head, room by room."""
+    said = ["# Methods", "", "Made from the heads of the files by `make docs`; `lexel methods NAME` prints the same."]
+    for room in ROOMS:
+        said += ["", f"## {KINDS[room]}"]
+        for method in own(room):
+            said += ["", f"### {method.name}", "", method.sentence, "", "```text", method.drawing, "```", ""]
+            said += [f"- **{field}**: {text}" for field, text in method.fields.items()]
+            said += [f"- **File**: [`{method.room}/{method.name}.py`](../src/lexel/{method.room}/{method.name}.py)"]
+    return "\n".join(said) + "\n"
+
+
+def methods_table() -> str:
+    """A row a method."""
+    rows = ["| method | what it does | paper |", "|---|---|---|"]
+    for room in ROOMS:
+        for method in own(room):
+            link = f"[`{method.name}`](docs/methods.md#{method.name})"
+            rows.append(f"| {link} | {method.sentence} | {method.fields['Paper'].split(';')[0]} |")
+    return "\n".join(rows)
+
+
+def errors_page() -> str:
+    """The drawn tree, then each class."""
+    tree, _, after = inspect.cleandoc(errors.__doc__ or "").partition("\n\n`exit`")
+    head, _, drawn = tree.partition("\n\n")
+    said = ["# Errors", "", head, "", "```text", inspect.cleandoc(drawn), "```", "", f"`exit`{after}", ""]
+    said += ["| class | exit | HTTP | when |", "|---|---|---|---|"]
+    for name, error in inspect.getmembers(errors, inspect.isclass):
+        if issubclass(error, errors.LexelError):
+            when = inspect.cleandoc(error.__doc__ or "").partition("\n")[0]
+            said.append(f"| `{name}` | {error.exit} | {error.status} | {when} |")
+    return "\n".join(said) + "\n"
+
+
+def path_page() -> str:
+    """The stations of one picture. Times differ from run to run; the test leaves them out."""
+    said = [
+        "# One picture, annotated",
+        "",
+        f'`lexel explain "{PIPELINE}" {PICTURE}.png`, as it ran: every call from one file of the library into another',
+        "that gave data. A station that is indented was called by the one above it. Times were taken under a profiler:",
+        "they compare with each other, not with a benchmark.",
+        "",
+        "| station | what it does | in → out | ms | bytes |",
+        "|---|---|---|---|---|",
+    ]
+    for station in explain(pipeline(PIPELINE), read(box.path(PICTURE))):
+        file = station.place.partition(":")[0]
+        name = (
+            "&nbsp;" * 4 * station.depth + f"[`{station.function}`](../src/lexel/{file}#L{station.place.split(':')[1]})"
+        )
+        data = f"{station.taken} → {station.given}" if station.taken else station.given
+        said.append(f"| {name} | {station.says} | {data} | {station.seconds * 1e3:.2f} | {station.size:,} |")
+    return "\n".join(said) + "\n"
+
+
+def rooms_table() -> str:
+    """A row a room of the house."""
+    house = tomllib.loads((ROOT / "tests" / "house" / "house.toml").read_text(encoding="utf-8"))
+    rows = ["| floor | room | holds |", "|---|---|---|"]
+    rows += [f"| {room['floor']} | `{room['name']}` | {room['holds']} |" for room in house["room"]]
+    return "\n".join(rows)
+
+
+def own(room: str) -> list[Method]:
+    """The methods of a room, without plug-ins."""
+    return [method for method in methods() if method.room == room]
+
+
+def between(page: Path, mark: str, text: str) -> str:
+    """The page with `text` between `<!-- mark -->` and `<!-- /mark -->`."""
+    marks = rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)"
+    whole, count = re.subn(
+        marks, lambda found: f"{found[1]}{text}\n{found[2]}", page.read_text("utf-8"), flags=re.DOTALL
+    )
+    if count != 1:
+        raise SystemExit(f"{page.name} needs the marks <!-- {mark} --> and <!-- /{mark} --> once")
+    return whole
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")

@@ -1,0 +1,144 @@
+"""methods, doctor, demo: what there is, whether it works here, and what it looks like."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lexel.cli.common import Json
+
+
+def methods(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One method; without it, all of them.")] = None,
+    as_json: Json = False,
+) -> int:
+    """List the methods that a pipeline can name, or explain one.
+
+    \b
+    lexel methods
+    lexel methods tome
+    lexel methods --json
+    """
+    from lexel.drawing.terminal import console, table
+    from lexel.pipelines import registry
+    from lexel.settings import settings
+
+    if name is not None:
+        return _explain(name, as_json=as_json)
+    found = [
+        {
+            "name": method.name,
+            "kind": method.fields.get("Kind", "plug-in").partition(";")[0],
+            "sentence": method.sentence or f"from {method.room}",
+            "paper": method.fields.get("Paper", ""),
+        }
+        for method in registry.methods()
+    ]
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return 0
+    results = console(settings(), sys.stdout)
+    table(results, ["name", "kind", "what it does", "paper"], [list(method.values()) for method in found])
+    console(settings(), sys.stderr).print("\nlexel methods NAME says more about one; lexel demo NAME shows it.")
+    return 0
+
+
+def doctor(as_json: Json = False) -> int:
+    """Check the installation: versions, codecs, extras, plug-ins, and that tokens are what they should be.
+
+    \b
+    lexel doctor
+    lexel doctor --json
+
+    Exits with 1 when a check failed.
+    """
+    from lexel.cli.checks import checks
+    from lexel.drawing.terminal import console, table
+    from lexel.settings import settings
+
+    done = checks(settings())
+    failed = [check for check in done if check.state == "failed"]
+    if as_json:
+        print(json.dumps({"ok": not failed, "checks": [dataclasses.asdict(check) for check in done]}, indent=2))
+    else:
+        rows = [[check.state, check.name, check.said] for check in done]
+        table(console(settings(), sys.stdout), ["", "what", "how it is"], rows)
+        said = f"{len(failed)} check{'s' * (len(failed) > 1)} failed." if failed else "Everything works."
+        console(settings(), sys.stderr).print(f"\n{said}")
+    return 1 if failed else 0
+
+
+def demo(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One method; without it, a tour.")] = None,
+    picture: Annotated[str | None, typer.Argument(metavar="PICTURE", help="Yours; without it, one of ours.")] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the page.")] = Path("demo"),
+    as_json: Json = False,
+) -> int:
+    """See pictures become tokens: a table here, and a page to look at.
+
+    \b
+    lexel demo
+    lexel demo tome
+    lexel demo quadtree photo.jpg -o mine/
+
+    Needs no network and no pictures of yours: eight free photographs come with lexel. The page is DIR/index.html.
+    """
+    from lexel.cli.tour import Row, one_method, tour
+    from lexel.disk import commit_bytes
+    from lexel.drawing.terminal import console, escaped, preview, table
+    from lexel.settings import settings
+
+    talk = console(settings(), sys.stderr)
+    shown = tour(talk) if name is None else one_method(name, picture)
+    page = output / "index.html"
+    commit_bytes(page, shown.page.encode())
+    if as_json:
+        print(json.dumps({"page": str(page), "rows": [row.document() for row in shown.rows]}, indent=2))
+        return 0
+    results = console(settings(), sys.stdout)
+    preview(results, shown.seen)
+    table(results, Row.COLUMNS, [row.cells() for row in shown.rows], right=range(1, len(Row.COLUMNS)))
+    talk.print(
+        f"\nThe page lies in {escaped(str(page))}: open it in a browser. Then try:\n\n{shown.after}", soft_wrap=True
+    )
+    return 0
+
+
+def _explain(name: str, *, as_json: bool) -> int:
+    """One method: its drawn head, how it is called, and what its class says."""
+    import inspect
+
+    from lexel.drawing.terminal import console, escaped
+    from lexel.pipelines import registry
+    from lexel.settings import settings
+
+    found = registry.find(name)
+    method = next(method for method in registry.methods() if method.name == name)
+    signature = inspect.signature(found).replace(return_annotation=inspect.Signature.empty)
+    said = inspect.getdoc(found) or ""
+    if as_json:
+        document = {
+            "name": name,
+            "sentence": method.sentence,
+            "drawing": method.drawing,
+            "signature": f"{name}{signature}",
+            "arguments": [
+                {"name": p.name, "named": p.kind is p.KEYWORD_ONLY, "required": p.default is p.empty}
+                | ({} if p.default is p.empty else {"default": repr(p.default)})
+                for p in signature.parameters.values()
+            ],
+            "about": said,
+            **{key.lower().replace(" ", "_"): value for key, value in method.fields.items()},
+        }
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+        return 0
+    results = console(settings(), sys.stdout)
+    fields = [f"{key:<10} {value}" for key, value in method.fields.items()]
+    for block in (method.sentence, method.drawing, f"{name}{signature}", said, "\n".join(fields)):
+        if block:
+            results.print("\n".join(map(escaped, block.splitlines())), soft_wrap=True)
+            results.print()
+    return 0

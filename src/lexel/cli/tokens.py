@@ -1,0 +1,196 @@
+"""tokenize, detokenize, show: pictures to tokens, back again, and what that looks like."""
+
+import io
+import json
+import re
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from lexel.cli.common import Inputs, Json, Jsonl, Output, Overwrite, With, read_inputs, tell
+from lexel.errors import BadArguments, NoMatch
+
+if TYPE_CHECKING:
+    from lexel.pictures.picture import Picture
+
+DRAWN = (".png", ".svg", ".html")
+
+
+def tokenize(
+    inputs: Inputs,
+    pipeline: With,
+    output: Output,
+    shrink: Annotated[
+        int | None, typer.Option(min=1, help="Longest side wanted: JPEGs are decoded at 1/2, 1/4 or 1/8, faster.")
+    ] = None,
+    color: Annotated[
+        Literal["encoded", "srgb"], typer.Option(help="Pixel values as stored, or with embedded profiles applied.")
+    ] = "encoded",
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    as_jsonl: Jsonl = False,
+) -> int:
+    """Turn pictures into tokens.
+
+    \b
+    lexel tokenize photo.jpg --with "patch(16)" -o photo.safetensors
+    lexel tokenize photos/ --with "quadtree(8, 64) | random_drop(0.5)" -o tokens/
+    lexel tokenize "*.tar" --with "patch(16, size=224)" -o tokens/ --jsonl
+
+    OUT is one file where it ends in .safetensors, else a folder of shards. OUT.inputs.jsonl says what became of
+    every input. The same command again goes on where it was interrupted.
+    """
+    from lexel import __version__
+    from lexel.drawing.terminal import console, progress
+    from lexel.pipelines.compose import pipeline as compose
+    from lexel.runs.manifest import Job
+    from lexel.runs.manifest import tokenize as run
+    from lexel.settings import settings
+
+    if output.suffix not in ("", ".safetensors"):
+        raise BadArguments(f"{output.suffix} is no form of tokens", hint="-o NAME.safetensors, or -o FOLDER/")
+    how = compose(pipeline)
+    pictures = read_inputs(inputs, color=color, shrink=shrink)
+    job = Job(str(how), __version__, f"color={color}, shrink={shrink}", pictures.fingerprint())
+    with progress(console(settings(), sys.stderr), pictures.expected(), noun="inputs") as advance:
+        account = run(pictures, how, output, job, overwrite=overwrite, on_batch=lambda b: advance(len(b.lines)))
+    return tell(account, output, as_json=as_json, as_jsonl=as_jsonl)
+
+
+def detokenize(
+    tokens: Annotated[Path, typer.Argument(metavar="TOKENS", help="What tokenize wrote: a file or a folder.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the pictures.")],
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    as_jsonl: Jsonl = False,
+) -> int:
+    """Turn tokens back into pictures, where their pipeline can be undone.
+
+    \b
+    lexel tokenize photo.jpg --with "patch(16)" -o photo.safetensors
+    lexel detokenize photo.safetensors -o back/
+
+    Pictures are written as PNG, named by the last part of their name. DIR.inputs.jsonl says what became of every one.
+    """
+    from lexel.disk import commit_bytes
+    from lexel.pipelines.compose import pipeline as compose
+    from lexel.pipelines.compose import recipe_text
+    from lexel.runs.account import Account, Line, write_lines
+    from lexel.runs.manifest import beside
+    from lexel.tokens.stream import read_shards
+    from lexel.tokens.value import Tokens
+
+    lines: list[Line] = []
+    taken: set[str] = set()
+    for batch in read_shards(tokens) if tokens.is_dir() else [Tokens.load(tokens)]:
+        how = compose(recipe_text(batch.recipe))
+        for b in range(len(batch)):
+            [picture] = how.detokenize(batch[b])
+            path = output / _file_name(picture.name, taken)
+            if path.exists() and not overwrite:
+                raise BadArguments("is there already", subject=str(path), hint="--overwrite replaces it")
+            commit_bytes(path, _png(picture))
+            lines.append(Line(picture.name, "done", tokens=int(batch.counts[b])))
+    write_lines(beside(output, "inputs.jsonl"), lines)
+    return tell(Account(tuple(lines)), output, as_json=as_json, as_jsonl=as_jsonl)
+
+
+def show(
+    picture: Annotated[str, typer.Argument(metavar="PICTURE", help="One picture; - is stdin.")],
+    pipeline: With,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="A .png, .svg or .html file.")],
+) -> None:
+    """Draw tokens on a picture: cells, merged regions, levels, what comes back and what is lost.
+
+    \b
+    lexel show photo.jpg --with "quadtree(8, 64)" -o leaves.png
+    lexel show photo.jpg --with "patch(16) | tome(r=200)" -o merged.html
+    lexel show photo.jpg --with "patch(16) | pool(2)" -o pooled.svg
+    """
+    from lexel.disk import commit_bytes
+    from lexel.drawing import html
+    from lexel.drawing.png import png
+    from lexel.drawing.sheet import sheet
+    from lexel.drawing.svg import svg
+    from lexel.drawing.terminal import escaped
+    from lexel.drawing.views import views
+    from lexel.pipelines.compose import pipeline as compose
+
+    if output.suffix not in DRAWN:
+        raise BadArguments(f"{output.suffix or 'no suffix'} is no form of drawing", hint=f"one of {', '.join(DRAWN)}")
+    how = compose(pipeline)
+    found = next(iter(read_inputs([picture], on_error="raise")), None)
+    if found is None:
+        raise NoMatch("no picture there", subject=picture)
+    trace = how.trace(found)
+    seen = views(trace, found, how.tokenizer)
+    if output.suffix == ".html":
+        parts = [html.heading(str(how), 1), html.paragraph(f"{found.name}: {trace.after!r}"), html.figures(seen)]
+        data = html.page(f"{found.name} · {how}", parts).encode()
+    else:
+        drawing = sheet(seen)
+        data = png(drawing) if output.suffix == ".png" else svg(drawing, title=str(how)).encode()
+    commit_bytes(output, data)
+    print(f"{trace.after!r} in {escaped(str(output))}")
+
+
+def explain(
+    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help='Such as "patch(16) | tome(r=98)".')],
+    picture: Annotated[str, typer.Argument(metavar="PICTURE", help="One picture; - is stdin.")],
+    as_json: Json = False,
+) -> None:
+    """Follow a picture through the library: which function, where it is written, what goes in and what comes out.
+
+    \b
+    lexel explain "patch(16) | tome(r=98)" photo.jpg
+    lexel explain "quadtree(8, 64)" photo.jpg --json
+
+    Times are of a run under a profiler: they compare with each other, not with a benchmark.
+    """
+    from lexel.drawing.terminal import console, table
+    from lexel.pipelines.compose import pipeline as compose
+    from lexel.pipelines.explain import explain as follow
+    from lexel.settings import settings
+
+    stations = follow(compose(pipeline), read_inputs([picture], on_error="raise"))
+    if as_json:
+        print(json.dumps([asdict(station) for station in stations], indent=2, ensure_ascii=False))
+        return
+    rows = [
+        (
+            "  " * station.depth + station.function,
+            station.place,
+            f"{station.taken} → {station.given}" if station.taken else station.given,
+            f"{station.seconds * 1e3:.2f}",
+            f"{station.size:,}",
+        )
+        for station in stations
+    ]
+    table(console(settings(), sys.stdout), ("station", "where", "in → out", "ms", "bytes"), rows, right=(3, 4))
+
+
+def _file_name(name: str, taken: set[str]) -> str:
+    """A portable file name for a picture of that name, and not one that was given before.
+
+    "photos/a b.tar!x/café.jpg" → "caf_.png"
+    """
+    last = re.split(r"[/\\!]", name)[-1]
+    stem = re.sub(r"[^A-Za-z0-9._-]", "_", last.rsplit(".", 1)[0] or last).strip(".")[:100] or "picture"
+    number = 1
+    unique = stem
+    while f"{unique.lower()}.png" in taken:  # some disks do not tell upper from lower case
+        number += 1
+        unique = f"{stem}-{number}"
+    taken.add(f"{unique.lower()}.png")
+    return f"{unique}.png"
+
+
+def _png(picture: "Picture") -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(picture.pixels).save(file, "PNG")
+    return file.getvalue()

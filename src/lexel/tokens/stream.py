@@ -1,0 +1,80 @@
+"""Folders of shards: tokens of more pictures than fit in memory.
+
+    out/
+      shard-00000.safetensors     at most 10,000 pictures and about 256 MB
+      shard-00001.safetensors     closed by the picture that fills it, whatever the batches were
+
+Each shard is a tokens file of its own, written atomically and in order, so that a killed job leaves whole shards.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from lexel.errors import TokensError
+from lexel.tokens.value import ROWS, Tokens
+
+PICTURES = 10_000
+SIZE = 256 << 20  # bytes in memory; more would only mean more to lose when a job is killed
+SUFFIX = ".safetensors"
+
+
+def shard_name(number: int) -> str:
+    """`shard-00007`, without suffix."""
+    return f"shard-{number:05d}"
+
+
+class Shards:
+    """Collects batches and writes a shard when one is full.
+
+    `room(tokens)` says how many of the next pictures the open shard takes; `add` takes no more than that. Whoever
+    accounts for inputs asks first, so that it knows which inputs a shard holds.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], *, first: int = 0, pictures: int = PICTURES, size: int = SIZE
+    ) -> None:
+        self.folder, self.number = Path(folder), first
+        self.limits = (pictures, size)
+        self.batches: list[Tokens] = []
+        self.pictures = self.size = 0
+
+    def room(self, tokens: Tokens) -> int:
+        """How many of these pictures, from the first, go into the open shard: at least one."""
+        pictures, size = self.limits
+        sizes = self.size + np.cumsum(tokens.counts * _row_size(tokens))
+        return min(len(tokens), pictures - self.pictures, int(np.searchsorted(sizes, size)) + 1)
+
+    def add(self, tokens: Tokens) -> bool:
+        """Take these pictures; whether the shard is full now and wants `commit`."""
+        self.batches.append(tokens)
+        self.pictures += len(tokens)
+        self.size += tokens.total * _row_size(tokens)
+        return self.pictures >= self.limits[0] or self.size >= self.limits[1]
+
+    def commit(self) -> Path:
+        """Write the open shard and begin the next. Raises `OutputError`."""
+        path = self.folder / (shard_name(self.number) + SUFFIX)
+        Tokens.concat(self.batches).save(path)
+        self.batches, self.pictures, self.size = [], 0, 0
+        self.number += 1
+        return path
+
+
+def read_shards(folder: str | os.PathLike[str]) -> Iterator[Tokens]:
+    """The shards of a folder, one after the other. Raises `TokensError` for none, or for one that is missing."""
+    paths = sorted(Path(folder).glob(f"shard-*{SUFFIX}"))
+    if not paths:
+        raise TokensError("no shards in it", subject=str(folder))
+    for number, path in enumerate(paths):
+        if path.name != shard_name(number) + SUFFIX:
+            raise TokensError(f"{shard_name(number)} is missing", subject=str(folder))
+        yield Tokens.load(path)
+
+
+def _row_size(tokens: Tokens) -> int:
+    """Bytes of a token: all its rows."""
+    arrays = [*(getattr(tokens, name) for name in ROWS), *tokens.columns.values()]
+    return sum(x.dtype.itemsize * int(np.prod(x.shape[1:], dtype=np.int64)) for x in arrays)
