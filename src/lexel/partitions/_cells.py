@@ -5,7 +5,7 @@ import numpy as np
 from lexel.errors import BadArguments
 from lexel.pictures.picture import Picture
 from lexel.pictures.resize import pillow_bicubic
-from lexel.shapes import Array, UInt8
+from lexel.shapes import Array, Float, UInt8
 from lexel.tokens.value import Tokens
 
 
@@ -41,6 +41,18 @@ def padded(pixels: UInt8[Array, "H W 3"], side: int) -> UInt8[Array, "H2 W2 3"]:
     return np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge") if any(missing) else pixels
 
 
+def cells(pixels: UInt8[Array, "H W 3"], side: int) -> UInt8[Array, "h w P P2 3"]:
+    """Pixels whose sides divide by `side`, as squares row by row: a view, no copy."""
+    h, w = pixels.shape[0] // side, pixels.shape[1] // side
+    return pixels.reshape(h, side, w, side, 3).transpose(0, 2, 1, 3, 4)
+
+
+def joined(raster: UInt8[Array, "h w D"], side: int) -> UInt8[Array, "H W 3"]:
+    """Squares of side² · 3 bytes put together again."""
+    h, w = raster.shape[:2]
+    return raster.reshape(h, w, side, side, 3).transpose(0, 2, 1, 3, 4).reshape(h * side, w * side, 3)
+
+
 def picture_of(tokens: Tokens, b: int, pixels: UInt8[Array, "H W 3"]) -> Picture:
     """Picture b of the table with these pixels."""
     table = tokens.pictures
@@ -50,7 +62,7 @@ def picture_of(tokens: Tokens, b: int, pixels: UInt8[Array, "H W 3"]) -> Picture
     return Picture(pixels, table.names[b], (int(height), int(width)), table.digests[b])
 
 
-def cropped(tokens: Tokens, b: int, pixels: UInt8[Array, "H2 W2 3"]) -> UInt8[Array, "H W 3"]:
-    """Padded pixels of picture b without the padding: its view reaches as far outside as they do."""
-    x0, y0, x1, y1 = tokens.pictures.views[b]
+def cropped(pixels: UInt8[Array, "H2 W2 3"], view: Float[Array, "4"]) -> UInt8[Array, "H W 3"]:
+    """Padded pixels without the padding: their view reaches as far outside the picture as they do."""
+    x0, y0, x1, y1 = view
     return pixels[: round(pixels.shape[0] / (y1 - y0)), : round(pixels.shape[1] / (x1 - x0))]

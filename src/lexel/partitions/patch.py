@@ -17,7 +17,7 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 
 from lexel.errors import TokensError
-from lexel.partitions._cells import check_sizes, cropped, padded, picture_of, prepared
+from lexel.partitions._cells import cells, check_sizes, cropped, joined, padded, picture_of, prepared
 from lexel.pictures.picture import Picture
 from lexel.tokens.meaning import Space
 from lexel.tokens.protocols import stage_text
@@ -63,8 +63,7 @@ class Patch:
         data = np.empty((sum(h * w for h, w in grids), side, side, 3), np.uint8)
         views, done = [], 0
         for x, (h, w) in zip(pixels, grids, strict=True):
-            cells = data[done : done + h * w].reshape(h, w, side, side, 3)  # written in place: one copy of the pixels
-            cells[...] = padded(x, side).reshape(h, side, w, side, 3).transpose(0, 2, 1, 3, 4)
+            data[done : done + h * w].reshape(h, w, side, side, 3)[...] = cells(padded(x, side), side)  # the one copy
             views.append((0.0, 0.0, w * side / x.shape[1], h * side / x.shape[0]))
             done += h * w
         return raster_tokens(data.reshape(len(data), self.space.width), pictures, grids, self.space, views=views)
@@ -76,9 +75,8 @@ class Patch:
         """
         if tokens.space != self.space:
             raise TokensError(f"{self!r} gives back {self.space}, these are {tokens.space}")
-        side, pictures = self.patch_size, []
-        for b, cells in enumerate(tokens.grids()):
-            h, w = cells.shape[:2]
-            pixels = cells.reshape(h, w, side, side, 3).transpose(0, 2, 1, 3, 4).reshape(h * side, w * side, 3)
-            pictures.append(picture_of(tokens, b, cropped(tokens, b, pixels)))
-        return pictures
+        rasters = zip(tokens.grids(), tokens.pictures.views, strict=True)
+        return [
+            picture_of(tokens, b, cropped(joined(raster, self.patch_size), view))
+            for b, (raster, view) in enumerate(rasters)
+        ]

@@ -22,7 +22,7 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 
 from lexel.errors import BadArguments, TokensError
-from lexel.partitions._cells import check_sizes, cropped, padded, picture_of
+from lexel.partitions._cells import cells, check_sizes, cropped, padded, picture_of
 from lexel.pictures.picture import Picture
 from lexel.pictures.resize import fit, pillow_box
 from lexel.shapes import Array, Bool, Float, UInt8
@@ -97,7 +97,10 @@ class Quadtree:
         """
         if tokens.space != self.space:
             raise TokensError(f"{self!r} gives back {self.space}, these are {tokens.space}")
-        return [picture_of(tokens, b, cropped(tokens, b, _painted(tokens, b, self.min))) for b in range(len(tokens))]
+        return [
+            picture_of(tokens, b, cropped(_painted(tokens, b, self.min), tokens.pictures.views[b]))
+            for b in range(len(tokens))
+        ]
 
     def _leaves(self, picture: Picture) -> "_Leaves":
         height, width = picture.pixels.shape[:2]
@@ -253,8 +256,7 @@ def _averaged(pixels: UInt8[Array, "H W 3"], leaves: list[Bool[Array, "_ _"]], s
             h, w = total.shape[0] // 2, total.shape[1] // 2
             total = total.reshape(h, 2, w, 2, 3).sum(axis=(1, 3), dtype=np.uint32)
         mean = ((total + (4**scale >> 1)) >> (2 * scale)).astype(np.uint8)
-        cells = mean.reshape(leaf.shape[0], side, leaf.shape[1], side, 3).transpose(0, 2, 1, 3, 4)
-        data.append(cells[leaf].reshape(int(leaf.sum()), side * side * 3))
+        data.append(cells(mean, side)[leaf].reshape(int(leaf.sum()), side * side * 3))
     return data
 
 

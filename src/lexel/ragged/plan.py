@@ -80,6 +80,16 @@ class Plan:
         lost[self.source] = False
         return lost
 
+    @cached_property
+    def home(self) -> Int[Array, "N"]:
+        """The target that each token gives most to (ties: the lowest), −1 for dropped ones."""
+        home: Array = np.full(int(self.splits_in[-1]), -1, np.int64)
+        weight = np.ones(len(self.source), np.float32) if self.weight is None else self.weight
+        order = np.lexsort((self.target, -weight, self.source))
+        source, first = np.unique(self.source[order], return_index=True)
+        home[source] = self.target[order][first]
+        return home
+
     def share(self, mass: Float[Array, "N"]) -> Float[Array, "E"]:
         """What each edge carries: weight · mass of its source."""
         carried = take(mass, self.source)

@@ -31,7 +31,7 @@ def check_splits(tokens: "Tokens") -> None:
 
 
 def check_pictures(tokens: "Tokens") -> None:
-    """A name, a size and a digest a picture; a finite view and a grid a crop."""
+    """A name, a size and a digest a picture; a finite view, a grid and perhaps a map a crop."""
     table = tokens.pictures
     pictures, crops = len(table.names), len(table.views)
     _expect(table.sizes, "pictures.sizes", np.int64, (pictures, 2))
@@ -48,6 +48,12 @@ def check_pictures(tokens: "Tokens") -> None:
         raise TokensError("pictures.views: expected finite x0 < x1, y0 < y1")
     if (table.grids < 0).any():
         raise TokensError("pictures.grids: expected rows and columns from 0")
+    if len(table.maps) != crops:
+        raise TokensError(f"pictures.maps: expected {crops}, got {len(table.maps)}")
+    owner = np.repeat(np.arange(pictures), np.diff(table.crops))
+    for label_map, tokens_of in zip(table.maps, np.diff(tokens.splits)[owner], strict=True):
+        if label_map is not None and (fault := label_map.fault(int(tokens_of))):
+            raise TokensError(f"pictures.maps: {fault}")
 
 
 def check_data(tokens: "Tokens", count: int) -> None:

@@ -1,6 +1,6 @@
 """Tokens on disk: one safetensors file, the same bytes for the same tokens.
 
-    tensors     data  splits  [boxes] [kind] [mass] [level]  column.NAME …
+    tensors     data  splits  [boxes] [kind] [mass] [level]  column.NAME …  [map.label map.length]
     metadata    one key, "lexel": canonical JSON of pictures, space, recipe, format number
 
 Left out and put back on reading: boxes that views and grids imply, kinds that are all regions, masses that are all
@@ -17,13 +17,15 @@ import numpy as np
 from lexel.disk import commit
 from lexel.errors import LexelError, OutputError, TokensError
 from lexel.shapes import Array
+from lexel.tokens.labels import LabelMap
 from lexel.tokens.meaning import PictureTable, Space, implied_boxes
 from lexel.tokens.value import Tokens
 
 FORMAT = 1  # readers refuse a newer number by name
 KEY = "lexel"
 DEFAULTS = {"kind": np.int8(0), "mass": np.float32(1), "level": np.int16(0)}
-TENSORS = {"data", "splits", "boxes", *DEFAULTS}
+MAPS = ("map.label", "map.length")  # the runs of all maps, end to end
+TENSORS = {"data", "splits", "boxes", *DEFAULTS, *MAPS}
 
 
 def save(tokens: Tokens, path: str | os.PathLike[str]) -> None:
@@ -69,12 +71,16 @@ def tensors(tokens: Tokens) -> dict[str, Array]:
     if implied is None or implied.tobytes() != tokens.boxes.tobytes():
         stored["boxes"] = tokens.boxes
     stored |= {f"column.{name}": column for name, column in tokens.columns.items()}
+    if maps := [label_map for label_map in tokens.pictures.maps if label_map]:
+        stored["map.label"] = _narrow(np.concatenate([label_map.label for label_map in maps]))
+        stored["map.length"] = _narrow(np.concatenate([label_map.length for label_map in maps]))
     return {name: np.ascontiguousarray(x) for name, x in stored.items()}
 
 
 def header(tokens: Tokens) -> str:
     """The metadata as canonical JSON: sorted keys, no spaces, ASCII. Floats are written to their last bit."""
     table, space = tokens.pictures, tokens.space
+    maps = [[m.height, m.width, len(m.label)] if m else None for m in table.maps]
     return json.dumps(
         {
             "lexel.tokens": FORMAT,
@@ -85,6 +91,7 @@ def header(tokens: Tokens) -> str:
                 "crops": table.crops.tolist(),
                 "views": table.views.tolist(),
                 "grids": table.grids.tolist(),
+                **({"maps": maps} if any(maps) else {}),
             },
             "space": {
                 "kind": space.kind,
@@ -119,6 +126,7 @@ def assemble(stored: dict[str, Array], text: str) -> Tokens:
         crops=np.array(table["crops"], np.int64),
         views=np.array(table["views"], np.float64).reshape(-1, 4),
         grids=np.array(table["grids"], np.int64).reshape(-1, 2),
+        maps=_maps(table.get("maps", []), stored),
     )
     if said["kind"] not in ("vectors", "codes"):
         raise TokensError(f"unknown kind of space {said['kind']!r}")
@@ -137,6 +145,30 @@ def assemble(stored: dict[str, Array], text: str) -> Tokens:
         columns={name.removeprefix("column."): x for name, x in stored.items() if name.startswith("column.")},
         recipe=str(meta["recipe"]),
     )
+
+
+def _narrow(x: Array) -> Array:
+    """The same integers in the smallest type that holds them: runs are most of the file of superpixels."""
+    return x.astype(np.promote_types(np.min_scalar_type(x.min()), np.min_scalar_type(x.max())))
+
+
+def _maps(shapes: list[list[int] | None], stored: dict[str, Array]) -> tuple[LabelMap | None, ...]:
+    runs = [stored.get(name, np.zeros(0, np.int32)) for name in MAPS]
+    if any(x.dtype.kind not in "iu" for x in runs):
+        raise TokensError("maps: expected whole numbers")
+    runs = [x.astype(np.int32) for x in runs]
+    maps: list[LabelMap | None] = []
+    at = 0
+    for shape in shapes:
+        if shape is None:
+            maps.append(None)
+            continue
+        height, width, count = shape
+        maps.append(LabelMap(int(height), int(width), *(x[at : at + count] for x in runs)))
+        at += count
+    if {at} != {len(x) for x in runs}:
+        raise TokensError(f"maps of {at} runs, and {len(runs[0])} labels, {len(runs[1])} lengths")
+    return tuple(maps)
 
 
 def _implied(pictures: PictureTable, kind: Array, splits: Array) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 
 from lexel.pictures.picture import Picture
 from lexel.shapes import Array, Float, Int
+from lexel.tokens.labels import LabelMap
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)  # the view of a picture that is prepared whole
 
@@ -62,6 +63,8 @@ class PictureTable:
               may reach outside 0…1. float64, because boxes computed from a float32 view differ in the last bit
     grids     int64 `[C, 2]` (rows, columns) of the base raster over the view, on which boxes have their edges;
               where region tokens fill it cell by cell they can be seen as `[h, w]`. (0, 0) where there is none
+    maps      `[C]` which token owns each pixel, for tokens that are no boxes (superpixels); None where boxes say all.
+              () is short for None everywhere
     """
 
     names: tuple[str, ...]
@@ -70,10 +73,12 @@ class PictureTable:
     crops: Int[Array, "B1"]
     views: Float[Array, "C 4"]
     grids: Int[Array, "C 2"]
+    maps: tuple[LabelMap | None, ...] = ()
 
     def __post_init__(self) -> None:
         for array in (self.sizes, self.crops, self.views, self.grids):
             array.setflags(write=False)
+        object.__setattr__(self, "maps", self.maps or (None,) * len(self.views))
 
     @classmethod
     def of(
@@ -81,16 +86,20 @@ class PictureTable:
         pictures: Iterable[Picture],
         views: Sequence[tuple[float, float, float, float]],
         grids: Sequence[tuple[int, int]],
+        *,
+        maps: Sequence[LabelMap] = (),
+        crops: int = 1,
     ) -> "PictureTable":
-        """One crop a picture: its view and its grid."""
+        """So many crops a picture: a view and a grid each, and a map where tokens are no boxes."""
         pictures = list(pictures)
         return cls(
             names=tuple(picture.name for picture in pictures),
             sizes=np.array([picture.size for picture in pictures], np.int64).reshape(-1, 2),
             digests=tuple(picture.digest for picture in pictures),
-            crops=np.arange(len(pictures) + 1, dtype=np.int64),
+            crops=np.arange(len(pictures) + 1, dtype=np.int64) * crops,
             views=np.array(views, np.float64).reshape(-1, 4),
             grids=np.array(grids, np.int64).reshape(-1, 2),
+            maps=tuple(maps),
         )
 
     def __len__(self) -> int:
@@ -102,6 +111,7 @@ class PictureTable:
         return (
             self.names == other.names
             and self.digests == other.digests
+            and self.maps == other.maps
             and all(
                 np.array_equal(getattr(self, name), getattr(other, name))
                 for name in ("sizes", "crops", "views", "grids")
@@ -122,11 +132,8 @@ class PictureTable:
             crops=crops,
             views=self.views[kept],
             grids=self.grids[kept],
+            maps=tuple(self.maps[c] for c in kept),
         )
-
-    def with_grids(self, grids: Int[Array, "C 2"]) -> "PictureTable":
-        """The same pictures with other rasters."""
-        return PictureTable(self.names, self.sizes, self.digests, self.crops, self.views, grids)
 
     @staticmethod
     def concat(tables: Sequence["PictureTable"]) -> "PictureTable":
@@ -140,6 +147,7 @@ class PictureTable:
             crops=np.concatenate([np.zeros(1, np.int64), *crops]),
             views=np.concatenate([table.views for table in tables]),
             grids=np.concatenate([table.grids for table in tables]),
+            maps=tuple(label_map for table in tables for label_map in table.maps),
         )
 
 

@@ -17,15 +17,17 @@ def raster_tokens(
     space: Space,
     *,
     views: Sequence[tuple[float, float, float, float]] | None = None,
+    crops: int = 1,
 ) -> Tokens:
-    """Region tokens of mass 1 and level 0, row by row over the grid of each picture.
+    """Region tokens of mass 1 and level 0, row by row over each grid.
 
-    data     rows of all pictures, packed: N = Σ rows · columns
-    grids    (rows, columns) of each picture
+    data     rows of all grids, packed: N = Σ rows · columns
+    grids    (rows, columns) of each crop, picture by picture
     views    what was prepared of each; None: each picture whole
+    crops    so many a picture
     """
-    views = [WHOLE] * len(pictures) if views is None else views
-    table = PictureTable.of(pictures, views, grids)
+    views = [WHOLE] * len(grids) if views is None else views
+    table = PictureTable.of(pictures, views, grids, crops=crops)
     boxes = [cell_boxes(view, grid) for view, grid in zip(table.views, grids, strict=True)]
     return Tokens(
         data=data,
@@ -33,7 +35,7 @@ def raster_tokens(
         kind=np.zeros(len(data), np.int8),
         mass=np.ones(len(data), np.float32),
         level=np.zeros(len(data), np.int16),
-        splits=np.concatenate(([0], np.cumsum(table.grids.prod(axis=1)))),
+        splits=np.concatenate(([0], np.cumsum(table.grids.prod(axis=1))))[::crops],
         pictures=table,
         space=space,
     )

@@ -20,6 +20,7 @@ from lexel.ragged.plan import Plan
 from lexel.shapes import Array, Bool, Float, Int, Num
 from lexel.tokens import views
 from lexel.tokens.checks import check
+from lexel.tokens.labels import LabelMap
 from lexel.tokens.meaning import PictureTable, Space
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class Tokens:
             mass=plan.out_mass(self.mass),
             level=plan.take(self.level, self.mass),
             splits=plan.splits_out,
-            pictures=self.pictures.with_grids(_grids(plan, self.pictures)),
+            pictures=replace(self.pictures, grids=_grids(plan, self.pictures), maps=_maps(plan, self.pictures)),
             space=self.space,
             columns={name: _join(plan, x, self.mass, x.dtype.kind == "f") for name, x in self.columns.items()},
             recipe=self.recipe,
@@ -236,6 +237,18 @@ def _grids(plan: Plan, pictures: PictureTable) -> Int[Array, "C 2"]:
     edges, staying = np.bincount(picture, minlength=len(counts)), np.bincount(picture[stays], minlength=len(counts))
     unchanged = (np.diff(plan.splits_out) == counts) & (edges == counts) & (staying == counts)
     return np.where(np.repeat(unchanged, np.diff(pictures.crops))[:, None], pictures.grids, 0)
+
+
+def _maps(plan: Plan, pictures: PictureTable) -> tuple[LabelMap | None, ...]:
+    """The maps after a plan: the pixels of a token go where it gave most."""
+    if not any(pictures.maps):
+        return pictures.maps
+    maps: list[LabelMap | None] = []
+    for b, crops in enumerate(zip(pictures.crops[:-1], pictures.crops[1:], strict=True)):
+        home = plan.home[plan.splits_in[b] : plan.splits_in[b + 1]]
+        names = np.where(home < 0, -1, home - plan.splits_out[b])
+        maps += [label_map.renamed(names) if label_map else None for label_map in pictures.maps[slice(*crops)]]
+    return tuple(maps)
 
 
 def _index_dtype(key: object) -> type:
