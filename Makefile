@@ -29,7 +29,7 @@ check: venv
 	$(BIN)/pytest --method $(METHOD)
 
 bench: venv
-	$(BIN)/python bench/decode_tokenize.py --json build/bench/decode_tokenize.json
+	cd bench && for file in $$(ls *.py | grep -v harness); do ../$(BIN)/python $$file --json ../build/bench/$${file%.py}.json || exit; done
 
 docs: venv
 	$(BIN)/python docs/generate.py

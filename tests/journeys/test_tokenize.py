@@ -196,6 +196,12 @@ def test_torch_and_pydantic_stay_out(desk):
         subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)
 
 
+def test_a_folder_may_have_a_dot_where_a_slash_says_that_it_is_one(lexel):
+    assert lexel("tokenize", *GOOD, "--with", "patch(16)", "-o", "run.2/")[0] == 0
+    assert Tokens.load("run.2").total == 10
+    assert lexel("detokenize", "run.2", "-o", "back")[0] == 0
+
+
 def test_parquet_holds_the_same_tokens(lexel):
     lexel("tokenize", *GOOD, *TO_FILE)
     assert lexel("tokenize", *GOOD, "--with", "patch(16)", "-o", "t.parquet")[0] == 0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Inputs = Annotated[list[str], typer.Argument(metavar="PICTURE", help="Files, folders, globs, tars, zips; - is stdin.")]
 With = Annotated[str, typer.Option("--with", metavar="PIPELINE", help='How, such as "patch(16) | tome(r=98)".')]
-Output = Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Where to; the suffix decides the form.")]
+Output = Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="Where to; the suffix decides the form.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Jsonl = Annotated[bool, typer.Option("--jsonl", help="Print a line of JSON an input.")]

@@ -51,16 +51,17 @@ def tokenize(
     from lexel.runs.manifest import tokenize as run
     from lexel.settings import settings
 
-    if output.suffix not in FORMS:
-        raise BadArguments(f"{output.suffix} is no form of tokens", hint="-o NAME.safetensors, NAME.parquet or FOLDER/")
-    if output.suffix == ".parquet":
+    out = Path(output)
+    if out.suffix not in FORMS and not output.endswith("/") and not out.is_dir():
+        raise BadArguments(f"{out.suffix} is no form of tokens", hint="-o NAME.safetensors, NAME.parquet or FOLDER/")
+    if out.suffix == ".parquet":
         from lexel.needs import pyarrow  # noqa: F401  # what is missing is missing before the first picture
     how = compose(pipeline)
     pictures = read_inputs(inputs, color=color, shrink=shrink)
     job = Job(str(how), __version__, f"color={color}, shrink={shrink}", pictures.fingerprint())
     with progress(console(settings(), sys.stderr), pictures.expected(), noun="inputs") as advance:
-        account = run(pictures, how, output, job, overwrite=overwrite, on_batch=lambda b: advance(len(b.lines)))
-    return tell(account, output, as_json=as_json, as_jsonl=as_jsonl)
+        account = run(pictures, how, out, job, overwrite=overwrite, on_batch=lambda b: advance(len(b.lines)))
+    return tell(account, out, as_json=as_json, as_jsonl=as_jsonl)
 
 
 def detokenize(

@@ -23,6 +23,8 @@ from lexel.runs.run import Batch, Work, run
 from lexel.tokens.stream import PICTURES, SIZE, SUFFIX, Shards, shard_name
 from lexel.tokens.value import Tokens
 
+FILES = (".safetensors", ".parquet")  # anything else is a folder of shards
+
 
 @dataclass(frozen=True)
 class Job:
@@ -71,7 +73,7 @@ def tokenize(
             if _whole(out):
                 return account
             finished.unlink()
-        if out.suffix:
+        if out.suffix in FILES:
             lines = _into_file(pictures, work, out, on_batch)
         else:
             shards = Shards(out, pictures=shard_pictures, size=shard_size)

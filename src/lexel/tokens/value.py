@@ -229,7 +229,7 @@ class Tokens:
 
 def form(path: str | os.PathLike[str], forms: Mapping[str, T]) -> T:
     """What the suffix of `path` stands for. Raises `TokensError` for another one."""
-    suffix = Path(path).suffix
+    suffix = "" if Path(path).is_dir() else Path(path).suffix
     if suffix not in forms:
         raise TokensError(f"tokens are .safetensors, .parquet or a folder, not {suffix}", subject=str(path))
     return forms[suffix]
