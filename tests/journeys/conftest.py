@@ -47,9 +47,9 @@ def inject(tmp_path):
 
 @pytest.fixture
 def lexel(desk):
-    """Run the command; answers (exit status, stdout, stderr)."""
+    """Run the command; answers (exit status, stdout, stderr); stdout as bytes where `binary`."""
 
-    def run(*arguments, stdin=b"", before=None, **environment):
+    def run(*arguments, stdin=b"", before=None, binary=False, **environment):
         done = subprocess.run(
             [*COMMAND, *arguments],
             input=stdin,
@@ -58,6 +58,6 @@ def lexel(desk):
             preexec_fn=before,
             env={**os.environ, **environment},
         )
-        return done.returncode, done.stdout.decode(), done.stderr.decode()
+        return done.returncode, done.stdout if binary else done.stdout.decode(), done.stderr.decode()
 
     return run

@@ -75,6 +75,15 @@ def test_stdin_is_a_picture(lexel):
     assert Tokens.load("t.safetensors").pictures.names == ("-",)
 
 
+def test_tokens_go_through_a_pipe(lexel):
+    lexel("tokenize", *GOOD, *TO_FILE)
+    status, out, err = lexel("tokenize", *GOOD, "--with", "patch(16)", "-o", "-", binary=True)
+    assert (status, out) == (0, Path("t.safetensors").read_bytes())
+    assert "2 done" in err
+    assert lexel("detokenize", "-", "-o", "back", stdin=out)[:2] == (0, "2 done; 10 tokens in back\n")
+    assert lexel("detokenize", "-", "-o", "back2", stdin=b"junk")[0] == 3
+
+
 def test_nothing_there_is_exit_1(lexel):
     Path("empty").mkdir()
     status, _, err = lexel("tokenize", "empty", *TO_FILE)

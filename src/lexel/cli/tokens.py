@@ -4,6 +4,8 @@ import io
 import json
 import re
 import sys
+from collections.abc import Iterable
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,7 +16,8 @@ from lexel.cli.common import Inputs, Json, Jsonl, Output, Overwrite, With, read_
 from lexel.errors import BadArguments, NoMatch
 
 if TYPE_CHECKING:
-    from lexel.pictures.picture import Picture
+    from lexel.pictures.picture import Picture, Pictures
+    from lexel.pipelines.compose import Pipeline
 
 FORMS = ("", ".safetensors", ".parquet")
 DRAWN = (".png", ".svg", ".html")
@@ -40,6 +43,7 @@ def tokenize(
     lexel tokenize photo.jpg --with "patch(16)" -o photo.safetensors
     lexel tokenize photos/ --with "quadtree(8, 64) | random_drop(0.5)" -o tokens/
     lexel tokenize "*.tar" --with "patch(16, size=224)" -o tokens/ --jsonl
+    lexel tokenize photo.jpg --with "patch(16)" -o - | lexel detokenize - -o back/
 
     OUT is one file where it ends in .safetensors or .parquet, else a folder of shards. OUT.inputs.jsonl says what
     became of every input. The same command again goes on where it was interrupted.
@@ -52,6 +56,8 @@ def tokenize(
     from lexel.settings import settings
 
     out = Path(output)
+    if output == "-":
+        return _into_pipe(read_inputs(inputs, color=color, shrink=shrink), compose(pipeline))
     if out.suffix not in FORMS and not output.endswith("/") and not out.is_dir():
         raise BadArguments(f"{out.suffix} is no form of tokens", hint="-o NAME.safetensors, NAME.parquet or FOLDER/")
     if out.suffix == ".parquet":
@@ -64,8 +70,23 @@ def tokenize(
     return tell(account, out, as_json=as_json, as_jsonl=as_jsonl)
 
 
+def _into_pipe(pictures: "Pictures", how: "Pipeline") -> int:
+    """Tokens as safetensors on stdout, what became of the inputs on stderr."""
+    from lexel.runs.account import Account
+    from lexel.runs.run import run
+    from lexel.tokens.files import dumps
+    from lexel.tokens.value import Tokens
+
+    batches = list(run(pictures, how))
+    account = Account(tuple(line for batch in batches for line in batch.lines))
+    tokens = [batch.tokens for batch in batches if len(batch.tokens)]
+    sys.stdout.buffer.write(dumps(Tokens.concat(tokens) if tokens else how([])))
+    with redirect_stdout(sys.stderr):
+        return tell(account, Path("-"), as_json=False, as_jsonl=False)
+
+
 def detokenize(
-    tokens: Annotated[Path, typer.Argument(metavar="TOKENS", help="What tokenize wrote: a file or a folder.")],
+    tokens: Annotated[Path, typer.Argument(metavar="TOKENS", help="What tokenize wrote: file, folder, - is stdin.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the pictures.")],
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -84,12 +105,18 @@ def detokenize(
     from lexel.pipelines.compose import recipe_text
     from lexel.runs.account import Account, Line, write_lines
     from lexel.runs.manifest import beside
+    from lexel.tokens.files import loads
     from lexel.tokens.stream import read_shards
     from lexel.tokens.value import Tokens
 
+    batches: Iterable[Tokens]
+    if str(tokens) == "-":
+        batches = [loads(sys.stdin.buffer.read())]
+    else:
+        batches = read_shards(tokens) if tokens.is_dir() else [Tokens.load(tokens)]
     lines: list[Line] = []
     taken: set[str] = set()
-    for batch in read_shards(tokens) if tokens.is_dir() else [Tokens.load(tokens)]:
+    for batch in batches:
         how = compose(recipe_text(batch.recipe))
         for b in range(len(batch)):
             [picture] = how.detokenize(batch[b])

@@ -8,8 +8,10 @@ Left out and put back on reading: boxes that views and grids imply, kinds that a
 format does not order its keys: with two, equal tokens have different bytes in different processes.
 """
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -43,21 +45,42 @@ def save(tokens: Tokens, path: str | os.PathLike[str]) -> None:
 
 def load(path: str | os.PathLike[str]) -> Tokens:
     """Read tokens; every rule of `Tokens` is checked. Raises `TokensError` that names the file."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    subject = str(path)
     if not Path(path).is_file():
-        raise TokensError("there is no such file", subject=subject)
+        raise TokensError("there is no such file", subject=str(path))
+    with _whole(str(path)), safe_open(path, framework="numpy") as file:
+        stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+        return assemble(stored, (file.metadata() or {}).get(KEY))
+
+
+def dumps(tokens: Tokens) -> bytes:
+    """The bytes that `save` writes, for a pipe."""
+    from safetensors.numpy import save as serialize
+
+    return serialize(tensors(tokens), metadata={KEY: header(tokens)})
+
+
+def loads(data: bytes, *, name: str = "-") -> Tokens:
+    """Read the bytes of `dumps`. Raises `TokensError` that says `name`."""
+    from safetensors.numpy import load as deserialize
+
+    with _whole(name):
+        length = int.from_bytes(data[:8], "little")
+        metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+        return assemble(deserialize(data), metadata.get(KEY))
+
+
+@contextlib.contextmanager
+def _whole(subject: str) -> Iterator[None]:
+    """Whatever a broken file makes the readers raise is a `TokensError` about it."""
+    from safetensors import SafetensorError
+
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            if KEY not in metadata:
-                raise TokensError("a safetensors file, but not one of tokens", subject=subject)
-            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
-        return assemble(stored, metadata[KEY])
+        yield
     except LexelError as error:
         raise error.about(subject) from None
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise TokensError(f"not a whole tokens file ({type(error).__name__})", subject=subject) from error
 
 
@@ -108,10 +131,12 @@ def header(tokens: Tokens) -> str:
     )
 
 
-def assemble(stored: dict[str, Array], text: str) -> Tokens:
+def assemble(stored: dict[str, Array], text: str | None) -> Tokens:
     """Tokens from stored tensors and metadata, with what was left out put back. Raises `TokensError` and, for
     metadata of another form, `KeyError`, `TypeError`, `ValueError`.
     """
+    if text is None:
+        raise TokensError("a safetensors file, but not one of tokens")
     meta = json.loads(text)
     if meta["lexel.tokens"] != FORMAT:
         raise TokensError(f"tokens of format {meta['lexel.tokens']!r}; this lexel reads format {FORMAT}")
