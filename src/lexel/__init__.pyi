@@ -1,4 +1,6 @@
 from lexel.errors import LexelError as LexelError
+from lexel.measures.compare import Comparison as Comparison
+from lexel.measures.compare import compare as compare
 from lexel.pictures.picture import Picture as Picture
 from lexel.pictures.picture import Pictures as Pictures
 from lexel.pictures.read import read as read
