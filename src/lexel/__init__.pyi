@@ -1,3 +1,4 @@
+from lexel.costs.count import image_tokens as image_tokens
 from lexel.errors import LexelError as LexelError
 from lexel.measures.compare import Comparison as Comparison
 from lexel.measures.compare import compare as compare

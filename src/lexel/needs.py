@@ -14,13 +14,20 @@ from lexel.errors import MissingExtra
 EXTRAS = {
     "torch": "torch",
     "pillow_heif": "heic",
+    "pyarrow": "data",
+    "datasets": "data",
 }
+
+
+ALONG = {"pyarrow": "pyarrow.parquet"}  # a submodule that its parent does not import by itself
 
 
 def __getattr__(name: str) -> ModuleType:
     if name not in EXTRAS:
         raise AttributeError(f"lexel.needs has no {name!r}: add it to EXTRAS with the extra that brings it")
     try:
+        if name in ALONG:
+            importlib.import_module(ALONG[name])
         return importlib.import_module(name)
     except ImportError as error:
         raise MissingExtra(

@@ -194,3 +194,39 @@ def test_torch_and_pydantic_stay_out(desk):
         ("show", "photos/a.png", "--with", "patch(8) | tome(r=3)", "-o", "a.html"),
     ):
         subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)
+
+
+def test_parquet_holds_the_same_tokens(lexel):
+    lexel("tokenize", *GOOD, *TO_FILE)
+    assert lexel("tokenize", *GOOD, "--with", "patch(16)", "-o", "t.parquet")[0] == 0
+    assert Tokens.load("t.parquet").equals(Tokens.load("t.safetensors"))
+    assert lexel("detokenize", "t.parquet", "-o", "back")[0] == 0
+
+
+def test_without_the_extra_parquet_is_exit_4_and_names_it(lexel, inject):
+    bare = inject("import sys; sys.modules['pyarrow'] = None; sys.modules['pyarrow.parquet'] = None\n")
+    status, _, err = lexel("tokenize", *GOOD, "--with", "patch(16)", "-o", "t.parquet", **bare)
+    assert status == 4
+    assert "lexel[data]" in err
+    assert not Path("t.parquet").exists()
+
+
+def test_the_same_pixels_are_the_same_tokens_whatever_the_file(lexel):
+    picture = Image.open("photos/a.png")
+    picture.save("photos/a.bmp")
+    picture.save("photos/a.tif")
+    picture.save("photos/a.webp", lossless=True, exact=True)
+    for how in ("patch(16)", "quadtree(8, 32)", "grid(3, 5)"):
+        lexel(
+            "tokenize",
+            *(f"photos/a.{suffix}" for suffix in ("png", "bmp", "tif", "webp")),
+            "--with",
+            how,
+            "-o",
+            "t.safetensors",
+            "--overwrite",
+        )
+        tokens = Tokens.load("t.safetensors")
+        for other in (tokens[1], tokens[2], tokens[3]):
+            for field in ("data", "boxes", "mass", "level", "kind"):
+                assert getattr(other, field).tobytes() == getattr(tokens[0], field).tobytes()

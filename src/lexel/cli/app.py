@@ -23,7 +23,7 @@ from types import FrameType
 
 import typer
 
-from lexel.cli import about, tokens
+from lexel.cli import about, compare, tokens
 from lexel.errors import LexelError, OutputError
 from lexel.settings import settings
 
@@ -43,6 +43,7 @@ COMMANDS: tuple[Callable[..., int | None], ...] = (
     tokens.detokenize,
     tokens.show,
     tokens.explain,
+    compare.cost,
     about.methods,
     about.doctor,
     about.demo,

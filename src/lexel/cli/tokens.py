@@ -16,6 +16,7 @@ from lexel.errors import BadArguments, NoMatch
 if TYPE_CHECKING:
     from lexel.pictures.picture import Picture
 
+FORMS = ("", ".safetensors", ".parquet")
 DRAWN = (".png", ".svg", ".html")
 
 
@@ -40,8 +41,8 @@ def tokenize(
     lexel tokenize photos/ --with "quadtree(8, 64) | random_drop(0.5)" -o tokens/
     lexel tokenize "*.tar" --with "patch(16, size=224)" -o tokens/ --jsonl
 
-    OUT is one file where it ends in .safetensors, else a folder of shards. OUT.inputs.jsonl says what became of
-    every input. The same command again goes on where it was interrupted.
+    OUT is one file where it ends in .safetensors or .parquet, else a folder of shards. OUT.inputs.jsonl says what
+    became of every input. The same command again goes on where it was interrupted.
     """
     from lexel import __version__
     from lexel.drawing.terminal import console, progress
@@ -50,8 +51,10 @@ def tokenize(
     from lexel.runs.manifest import tokenize as run
     from lexel.settings import settings
 
-    if output.suffix not in ("", ".safetensors"):
-        raise BadArguments(f"{output.suffix} is no form of tokens", hint="-o NAME.safetensors, or -o FOLDER/")
+    if output.suffix not in FORMS:
+        raise BadArguments(f"{output.suffix} is no form of tokens", hint="-o NAME.safetensors, NAME.parquet or FOLDER/")
+    if output.suffix == ".parquet":
+        from lexel.needs import pyarrow  # noqa: F401  # what is missing is missing before the first picture
     how = compose(pipeline)
     pictures = read_inputs(inputs, color=color, shrink=shrink)
     job = Job(str(how), __version__, f"color={color}, shrink={shrink}", pictures.fingerprint())

@@ -58,7 +58,7 @@ def tokenize(
     shard_pictures: int = PICTURES,
     shard_size: int = SIZE,
 ) -> Account:
-    """Tokens of all pictures into `out`: one file for the suffix .safetensors, else a folder of shards.
+    """Tokens of all pictures into `out`: one file where it has a suffix of `Tokens.save`, else a folder of shards.
 
     The same job again resumes, or has nothing to do. Raises `BadArguments` where `out` holds another job and
     `overwrite` is not said, and for a single file of more than one shard; `OutputError` when the disk is full.
@@ -71,7 +71,7 @@ def tokenize(
             if _whole(out):
                 return account
             finished.unlink()
-        if out.suffix == SUFFIX:
+        if out.suffix:
             lines = _into_file(pictures, work, out, on_batch)
         else:
             shards = Shards(out, pictures=shard_pictures, size=shard_size)

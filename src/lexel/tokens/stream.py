@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lexel.errors import TokensError
+from lexel.errors import OutputError, TokensError
 from lexel.tokens.value import ROWS, Tokens
 
 PICTURES = 10_000
@@ -61,6 +61,26 @@ class Shards:
         self.batches, self.pictures, self.size = [], 0, 0
         self.number += 1
         return path
+
+
+def save(tokens: Tokens, folder: str | os.PathLike[str]) -> None:
+    """Write tokens as a folder of shards. Raises `OutputError` where one is there already."""
+    shards = Shards(folder)
+    if shards.folder.exists():
+        raise OutputError("is there already", subject=str(folder))
+    while len(tokens):
+        room = shards.room(tokens)
+        if shards.add(tokens[:room]):
+            shards.commit()
+        tokens = tokens[room:]
+    if shards.batches or not shards.number:
+        shards.batches = shards.batches or [tokens]
+        shards.commit()
+
+
+def load(folder: str | os.PathLike[str]) -> Tokens:
+    """All shards of a folder as one value, which must fit into memory (`read_shards` gives one after the other)."""
+    return Tokens.concat(list(read_shards(folder)))
 
 
 def read_shards(folder: str | os.PathLike[str]) -> Iterator[Tokens]:

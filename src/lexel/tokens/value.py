@@ -11,7 +11,8 @@ A ragged batch, frozen by contract: arrays are read-only and every method gives 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, overload
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, overload
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from lexel.tokens.meaning import PictureTable, Space
 if TYPE_CHECKING:
     from lexel.tokens.protocols import Selector
 
+T = TypeVar("T")
 ROWS = ("data", "boxes", "kind", "mass", "level")  # the fields with one row a token
 
 
@@ -191,17 +193,21 @@ class Tokens:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a `.safetensors` file, atomically. Equal tokens with equal recipes give equal bytes."""
-        from lexel.tokens.files import save
+        """Write to `path`, atomically; the suffix decides: .safetensors, .parquet, or none for a folder of shards.
 
-        save(self, path)
+        Equal tokens with equal recipes give equal .safetensors bytes. Raises `OutputError`, `TokensError` for another
+        suffix, `MissingExtra` for parquet without [data].
+        """
+        from lexel.tokens import files, parquet, stream
+
+        form(path, {".safetensors": files.save, ".parquet": parquet.save, "": stream.save})(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Tokens":
-        """Read what `save` wrote. Raises `TokensError` that names the file."""
-        from lexel.tokens.files import load
+        """Read what `save` or `lexel tokenize` wrote. Raises `TokensError` that names the file."""
+        from lexel.tokens import files, parquet, stream
 
-        return load(path)
+        return form(path, {".safetensors": files.load, ".parquet": parquet.load, "": stream.load})(path)
 
     def __repr__(self) -> str:
         counts = self.counts
@@ -219,6 +225,14 @@ class Tokens:
             pictures=pictures,
             columns={name: x[rows] for name, x in self.columns.items()},
         )
+
+
+def form(path: str | os.PathLike[str], forms: Mapping[str, T]) -> T:
+    """What the suffix of `path` stands for. Raises `TokensError` for another one."""
+    suffix = Path(path).suffix
+    if suffix not in forms:
+        raise TokensError(f"tokens are .safetensors, .parquet or a folder, not {suffix}", subject=str(path))
+    return forms[suffix]
 
 
 def _join(plan: Plan, x: Num[Array, "N *rest"], mass: Float[Array, "N"], average: bool) -> Num[Array, "M *rest"]:
