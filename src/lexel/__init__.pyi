@@ -1,5 +1,7 @@
 from lexel.costs.count import image_tokens as image_tokens
 from lexel.errors import LexelError as LexelError
+from lexel.measures.compare import Comparison as Comparison
+from lexel.measures.compare import compare as compare
 from lexel.pictures.picture import Picture as Picture
 from lexel.pictures.picture import Pictures as Pictures
 from lexel.pictures.read import read as read

@@ -13,11 +13,14 @@ from lexel.pipelines.resolve import resolve
 
 CORNERS = {
     "grid": ["grid(3, 2)", "grid(1, 1, size=20)"],
+    "kmeans": ["kmeans(1, 1)", "kmeans(5, 300)"],
     "patch": ["patch(1)", "patch(16, size=40)", "patch(7, size=(20, 30))"],
     "pool": ["pool(1)", "pool(2, 3)", "pool(1000)"],
+    "pyramid": ["pyramid(5)", "pyramid(1, 2)"],
     "quadtree": ["quadtree(8, 8)", "quadtree(2, 16, threshold=(1.0, 2.0, 0.5), size=None)"],
     "random_drop": ["random_drop(0)", "random_drop(5, seed=3)", "random_drop(1.0)"],
     "resize": ["resize(1)", "resize(3, 2)", "resize(100000)"],
+    "superpixel": ["superpixel(1)", "superpixel(300, compactness=40.0, size=None)"],
     "tome": ["tome(r=0)", "tome(r=4)", "tome(r=100000)"],
 }
 

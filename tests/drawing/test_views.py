@@ -45,6 +45,8 @@ def area(boxes):
         ("patch(8) | random_drop(0.5)", ["Picture", "Tokens", "Kept", "Reconstruction", "Error"]),
         ("patch(8) | tome(r=20) | random_drop(0.9)",
          ["Picture", "Tokens", "Merged and dropped", "Reconstruction", "Error"]),
+        ("pyramid(8, 16)", ["Picture", "Tokens", "Level 1", "Level 0", "Reconstruction"]),
+        ("superpixel(20)", ["Picture", "Tokens", "Reconstruction", "Error"]),
         ("quadtree(4, 16)", ["Picture", "Tokens", "Levels", "Entropy", "Reconstruction", "Error"]),
     ],
 )  # fmt: skip
@@ -86,7 +88,7 @@ def test_dropped_cells_are_the_dark_ones():
     _, lost = fills(by_title["Kept"])
     assert len(lost.boxes) == trace.plan.dropped.sum() == 38
     assert by_title["Kept"].caption == "48 tokens became 10. 38 were dropped: the dark cells."
-    assert by_title["Reconstruction"].caption.endswith("What was dropped is black.")
+    assert by_title["Reconstruction"].caption.endswith("the nearest cell that was kept.")
 
 
 def test_nothing_kept_can_be_drawn_too():

@@ -112,3 +112,11 @@ def test_an_untouched_token_keeps_its_bits():
     x, mass = values(6)
     plan = Plan.assign(np.array([0, 1, 2, 3, 4, 4]), ONE, np.array([0, 5]))
     assert np.array_equal(plan.mean(x, mass)[:4], x[:4])
+
+
+@given(plans())
+def test_home_is_where_a_token_gives_most(plan):
+    dense = matrix(plan)
+    for token, home in enumerate(plan.home):
+        column = dense[:, token]
+        assert home == (column.argmax() if column.any() else -1)  # argmax: ties to the lowest

@@ -34,15 +34,15 @@ from lexel.drawing.marks import (
     frame,
     haloed,
     outlines,
-    owners,
-    pixel_boxes,
 )
+from lexel.drawing.tiles import Tiles
 from lexel.pictures.picture import Picture
 from lexel.pictures.resize import fit, pillow_box
 from lexel.ragged.plan import Plan
 from lexel.shapes import Array, Bool, Int, UInt8
 from lexel.tokens.meaning import Kind
 from lexel.tokens.protocols import Tokenizer
+from lexel.tokens.restore import restored
 from lexel.tokens.value import Tokens
 
 LONGEST = 1600  # pixels: the longest side of a drawing, unless the caller asks for another
@@ -119,28 +119,20 @@ def views(trace: Traced, picture: Picture, tokenizer: Tokenizer, *, longest: int
         raise ValueError(f"a drawing is of one picture, the trace is of {len(trace.before)}")
     canvas = _Canvas(picture, longest)
     regions = trace.before.where(trace.before.kind == Kind.REGION)
-    boxes = pixel_boxes(regions.boxes, canvas.size)
-    seen = [_picture(picture, canvas), _tokens(regions, trace.before.total - regions.total, boxes, canvas)]
-    seen += _levels(regions, boxes, canvas)
-    seen += _columns(regions, boxes, canvas)
+    tiles = Tiles.of(regions, canvas.size)
+    seen = [_picture(picture, canvas), _tokens(regions, trace.before.total - regions.total, tiles, canvas)]
+    seen += _levels(regions, tiles, canvas)
+    seen += _columns(regions, tiles, canvas)
     if trace.plan.dropped.any() or (np.diff(trace.plan.edges) > 1).any():
-        seen.append(_reduced(trace, canvas))
+        seen.append(_reduced(trace, tiles, canvas))
     return seen + list(_undone(trace, picture, tokenizer, canvas))
 
 
 def undone(trace: Traced, tokenizer: Tokenizer) -> list[Picture] | None:
-    """The pictures that the tokens of `after` still hold: merged values given back to their cells, dropped ones 0.
-
-    None where `tokenizer` cannot paint tokens, and where codes were mixed, which have no mean.
-    """
-    data, plan = trace.before.data, trace.plan
-    if not isinstance(tokenizer, Invertible) or (trace.before.space.kind == "codes" and not plan.hard):
+    """The pictures that the tokens of `after` still hold, as `restored` says; None where `tokenizer` cannot paint."""
+    if not isinstance(tokenizer, Invertible):
         return None
-    back = plan.scatter(trace.after.data)
-    if np.issubdtype(data.dtype, np.integer):
-        bounds = np.iinfo(data.dtype)
-        back = np.clip(np.rint(back), bounds.min, bounds.max)
-    return tokenizer.detokenize(trace.before.with_(data=back.astype(data.dtype)))
+    return tokenizer.detokenize(restored(trace.before, trace.plan, trace.after))
 
 
 class _Canvas:
@@ -174,80 +166,73 @@ def _picture(picture: Picture, canvas: _Canvas) -> View:
     return View("Picture", f"{width:,} × {height:,} pixels.", canvas.drawing())
 
 
-def _tokens(regions: Tokens, others: int, boxes: Int[Array, "N 4"], canvas: _Canvas) -> View:
+def _tokens(regions: Tokens, others: int, tiles: Tiles, canvas: _Canvas) -> View:
     height, width = regions.pictures.sizes[0].tolist()
     said = _count(regions.total)
     said += f", one for {height * width / regions.total:,.0f} pixels." if regions.total else "."
     if others:
         said += f" {others:,} more {'stands' if others == 1 else 'stand'} for no region."
-    lines = haloed(np.concatenate([outlines(boxes, canvas.size), frame(canvas.size)]))
+    lines = haloed(np.concatenate([tiles.edges, frame(canvas.size)]))
     return View("Tokens", said, canvas.drawing(*lines))
 
 
-def _levels(regions: Tokens, boxes: Int[Array, "N 4"], canvas: _Canvas) -> Iterator[View]:
+def _levels(regions: Tokens, tiles: Tiles, canvas: _Canvas) -> Iterator[View]:
     levels, counts = np.unique(regions.level, return_counts=True)
     if len(levels) < 2:
         return
-    fill = _filled(boxes, colours.names(regions.level.astype(np.int64)), 0.55)
+    if len(regions.pictures.grids) > 1:  # a raster each, one over the other
+        for level, count in zip(levels.tolist()[::-1], counts.tolist()[::-1], strict=True):
+            lines = haloed(outlines(tiles.boxes[regions.level == level], canvas.size))
+            yield View(f"Level {level}", f"{_count(count)}; level 0 is the finest.", canvas.drawing(*lines))
+        return
+    fill = _filled(tiles, colours.names(regions.level.astype(np.int64)), 0.55)
     names = tuple(f"level {level}: {_count(n)}" for level, n in zip(levels.tolist(), counts.tolist(), strict=True))
     swatches = tuple(tuple(colour) for colour in colours.names(levels.astype(np.int64)).tolist())
     said = f"{len(levels)} scales; level 0 is the finest."
-    lines = haloed(outlines(boxes, canvas.size))
-    yield View("Levels", said, canvas.drawing(fill, *lines), Swatches(names, swatches))
+    yield View("Levels", said, canvas.drawing(fill, *haloed(tiles.edges)), Swatches(names, swatches))
 
 
-def _columns(regions: Tokens, boxes: Int[Array, "N 4"], canvas: _Canvas) -> Iterator[View]:
+def _columns(regions: Tokens, tiles: Tiles, canvas: _Canvas) -> Iterator[View]:
     """A heat map for each column of one number a token that is not the same everywhere."""
     for name, value in sorted(regions.columns.items()):
         if value.ndim != 1 or value.dtype.kind != "f" or not len(value) or value.min() == value.max():
             continue
         low, high = float(value.min()), float(value.max())
-        fill = _filled(boxes, colours.heat((value - low) / (high - low)), 0.8)
+        fill = _filled(tiles, colours.heat((value - low) / (high - low)), 0.8)
         title = name.replace("_", " ").capitalize()
         yield View(title, f"The column “{name}”.", canvas.drawing(fill), Ramp(f"{low:.3g}", f"{high:.3g}"))
 
 
-def _filled(boxes: Int[Array, "N 4"], colours: UInt8[Array, "N 3"], opacity: float) -> Fill:
-    """Boxes with their colours, the largest first, so that a small one can be seen on a large one."""
-    order = np.argsort(-areas(boxes), kind="stable")
-    return Fill(boxes[order], colours[order], opacity)
+def _filled(tiles: Tiles, colours: UInt8[Array, "N 3"], opacity: float) -> Fill:
+    """Tokens in their colours, the largest tile first, so that a small one can be seen on a large one."""
+    order = np.argsort(-areas(tiles.boxes), kind="stable")
+    return Fill(tiles.boxes[order], colours[tiles.token[order]], opacity)
 
 
-def _reduced(trace: Traced, canvas: _Canvas) -> View:
+def _reduced(trace: Traced, tiles: Tiles, canvas: _Canvas) -> View:
     """Cells of merged tokens in their mean colour with borders around each group; dropped cells crossed out."""
     plan = trace.plan
-    group = _groups(plan)
+    region = trace.before.kind == Kind.REGION
+    group = plan.home[region]
     several = np.append(np.diff(plan.edges) > 1, False)  # the last entry is for −1
     merged = several[group]
-    region = trace.before.kind == Kind.REGION
-    boxes = pixel_boxes(trace.before.boxes, canvas.size) * region[:, None]  # what is no region covers nothing
-    owner = owners(boxes, canvas.size)
+    owner = tiles.owner(canvas.size)
     labels = np.append(group, -1)[owner]
     around = np.where((labels < 0) | several[labels], labels, len(several))  # single tokens as one region
     visible = np.isin(np.arange(len(group)), owner)
 
-    lost = boxes[visible & plan.dropped]
-    joined = np.flatnonzero(visible & merged)
-    joined = joined[np.argsort(group[joined], kind="stable")]  # cells of one group together
+    lost = tiles.boxes[(visible & (group < 0))[tiles.token]]
+    joined = np.flatnonzero((visible & merged)[tiles.token])
+    joined = joined[np.argsort(group[tiles.token[joined]], kind="stable")]  # cells of one group together
     means = canvas.means(labels, int(plan.splits_out[-1]))
     marks: list[Mark] = [
-        Fill(boxes[joined], means[group[joined]], 0.92),
+        Fill(tiles.boxes[joined], means[group[tiles.token[joined]]], 0.92),
         Fill(lost, np.tile(np.array(DARK, np.uint8), (len(lost), 1)), 0.72),
-        Lines(crosses(lost), (150, 150, 158), 1, 0.8),
+        Lines(crosses(lost[: len(lost) * tiles.whole]), (150, 150, 158), 1, 0.8),
         Lines(borders(labels), LIGHT, 1, 0.3 * bool(merged.any())),
         *haloed(np.concatenate([borders(around), frame(canvas.size)])),
     ]
     return View(_title(merged, plan), _said(trace, merged), canvas.drawing(*marks))
-
-
-def _groups(plan: Plan) -> Int[Array, "N"]:
-    """The target that each token gives most to (ties: the lowest), −1 for dropped ones."""
-    weight = np.ones(len(plan.source), np.float32) if plan.weight is None else plan.weight
-    order = np.lexsort((plan.target, -weight, plan.source))
-    source, first = np.unique(plan.source[order], return_index=True)
-    group = np.full(int(plan.splits_in[-1]), -1, np.int64)
-    group[source] = plan.target[order][first]
-    return group
 
 
 def _title(merged: Bool[Array, "N"], plan: Plan) -> str:
@@ -285,7 +270,9 @@ def _undone(trace: Traced, picture: Picture, tokenizer: Tokenizer, canvas: _Canv
         yield View("Reconstruction", "Exact: the tokens give back every pixel.", drawn)
         return
     said = f"The picture again from {_count(trace.after.total)}: PSNR {decibels(quality)}."
-    yield View("Reconstruction", said + " What was dropped is black." * bool(trace.plan.dropped.any()), drawn)
+    if trace.plan.dropped.any():
+        said += " What was dropped looks like the nearest cell that was kept."
+    yield View("Reconstruction", said, drawn)
     error = pillow_box(difference(picture, back), canvas.shown).astype(np.float64).mean(axis=2)
     scale = next(s for s in SCALES if s >= np.percentile(error, 99))
     said = f"|original − reconstruction|, mean of the channels; yellow is {scale} of 255 or more."

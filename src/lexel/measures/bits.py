@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lexel.shapes import Array, Float
+from lexel.shapes import Array, Int
 from lexel.tokens.files import tensors
 from lexel.tokens.value import Tokens
 
@@ -68,7 +68,7 @@ def usage(tokens: Tokens) -> tuple[Usage, ...]:
     )
 
 
-def _usage(counts: Float[Array, "K"]) -> Usage:
+def _usage(counts: Int[Array, "K"]) -> Usage:
     share = counts[counts > 0] / counts.sum()
     entropy = float(-(share * np.log2(share)).sum()) + 0.0  # no −0.0
     return Usage(entropy, 2.0**entropy, float((counts > 0).mean()))

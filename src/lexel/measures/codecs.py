@@ -73,7 +73,7 @@ def encode(pixels: UInt8[Array, "H W 3"], codec: Codec, quality: int | None, *, 
     return Coded(codec, data, quality, scale, _header(data, codec))
 
 
-def ladder(pixels: UInt8[Array, "H W 3"], codec: Codec) -> Callable[[float], Coded]:
+def ladder(pixels: UInt8[Array, "H W 3"], codec: Codec) -> Callable[[int], Coded]:
     """A function from bits to the best `Coded` of at most so many, which remembers what it has tried.
 
     Bits are those of the picture alone, as tokens are counted without their header too. From `BEST` bits a pixel on,
@@ -87,14 +87,14 @@ def ladder(pixels: UInt8[Array, "H W 3"], codec: Codec) -> Callable[[float], Cod
     def tried(quality: int | None, scale: int) -> Coded:
         return encode(pixels, codec, quality, scale=scale)
 
-    def finest(bits: float, scale: int) -> Coded:
+    def finest(bits: int, scale: int) -> Coded:
         low, high = 1, 101  # `low` fits, or is all there is; `high` does not
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if tried(middle, scale).bits <= bits else (low, middle)
         return tried(low, scale)
 
-    def at_most(bits: float) -> Coded:
+    def at_most(bits: int) -> Coded:
         if bits >= BEST * size[0] * size[1] or tried(None, 1).bits <= bits:
             return tried(None, 1)
         scale = 1

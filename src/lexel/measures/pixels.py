@@ -42,7 +42,7 @@ def ssim(a: UInt8[Array, "H W 3"], b: UInt8[Array, "H W 3"]) -> float:
     for top in range(0, rows, STRIP):
         strip = slice(top, min(top + STRIP, rows) + WINDOW - 1)
         total += float(_similarity(a[strip].astype(np.int32), b[strip].astype(np.int32)).sum())
-    return total / float(rows * columns * a.shape[2])
+    return total / float(rows * columns * 3)
 
 
 def _similarity(x: Int[Array, "H W 3"], y: Int[Array, "H W 3"]) -> Float[Array, "h w 3"]:

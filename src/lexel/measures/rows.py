@@ -45,7 +45,7 @@ class Row:
     of: str
     picture: str
     pixels: int
-    tokens: float | None = None
+    tokens: int | float | None = None
     bits_per_pixel: float | None = None
     header_bits_per_pixel: float | None = None
     mse: float | None = None
@@ -146,7 +146,7 @@ def mean(rows: Sequence[Row]) -> Row:
     )
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def _mean(values: Sequence[int | float | None]) -> float | None:
     there = [value for value in values if value is not None]
     return sum(there) / len(there) if there else None
 

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from lexel import box
-from lexel.disk import commit
+from lexel.disk import commit_bytes
 from lexel.errors import BadArguments, LoadError, TokensError
 from lexel.partitions._cells import check_sizes
 from lexel.partitions._lloyd import lloyd, nearest, start
@@ -171,11 +171,10 @@ def _of_the_box(patch_size: int, codebook_size: int) -> _Codebook:
 
 
 def _save(codebook: _Codebook, path: str | os.PathLike[str]) -> None:
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     said = json.dumps({"lexel.kmeans": FORMAT, "pictures": sorted(codebook.pictures)}, separators=(",", ":"))
-    with commit(path) as temporary:
-        save_file({"codebook": codebook.vectors}, temporary, metadata={KEY: said})
+    commit_bytes(path, save({"codebook": codebook.vectors}, metadata={KEY: said}))
 
 
 def _load(path: str) -> _Codebook:

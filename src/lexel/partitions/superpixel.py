@@ -60,7 +60,7 @@ class Superpixel:
 
     n: int
     _: KW_ONLY
-    compactness: float = 10.0
+    compactness: int | float = 10
     size: int | None = LONGEST_SIDE
 
     __repr__ = stage_text
@@ -161,7 +161,7 @@ def seeds(planes: Float[Array, "3 H W"], n: int) -> tuple[Float[Array, "5 K"], f
 
 
 def slic(
-    planes: Float[Array, "3 H W"], centres: Float[Array, "5 K"], *, step: float, compactness: float
+    planes: Float[Array, "3 H W"], centres: Float[Array, "5 K"], *, step: float, compactness: int | float
 ) -> Int[Array, "H W"]:
     """The centre that each pixel belongs to after ten rounds of assignment and means; int32.
 

@@ -178,21 +178,16 @@ def _narrow(x: Array) -> Array:
 
 
 def _maps(shapes: list[list[int] | None], stored: dict[str, Array]) -> tuple[LabelMap | None, ...]:
-    runs = [stored.get(name, np.zeros(0, np.int32)) for name in MAPS]
-    if any(x.dtype.kind not in "iu" for x in runs):
-        raise TokensError("maps: expected whole numbers")
-    runs = [x.astype(np.int32) for x in runs]
+    label, length = (stored.get(name, np.zeros(0, np.int32)) for name in MAPS)
+    runs = [0 if shape is None else shape[2] for shape in shapes]
+    numbers = all(x.dtype.kind in "iu" and x.ndim == 1 for x in (label, length))
+    if not numbers or min(runs, default=0) < 0 or {len(label), len(length)} != {sum(runs)}:
+        raise TokensError(f"maps: expected {sum(runs)} labels and lengths, whole numbers")
+    label, length = label.astype(np.int32), length.astype(np.int32)
     maps: list[LabelMap | None] = []
-    at = 0
-    for shape in shapes:
-        if shape is None:
-            maps.append(None)
-            continue
-        height, width, count = shape
-        maps.append(LabelMap(int(height), int(width), *(x[at : at + count] for x in runs)))
-        at += count
-    if {at} != {len(x) for x in runs}:
-        raise TokensError(f"maps of {at} runs, and {len(runs[0])} labels, {len(runs[1])} lengths")
+    for shape, run, end in zip(shapes, runs, np.cumsum(runs), strict=True):
+        part = slice(end - run, end)
+        maps.append(LabelMap(int(shape[0]), int(shape[1]), label[part], length[part]) if shape else None)
     return tuple(maps)
 
 

@@ -36,10 +36,12 @@ def restored(before: Tokens, plan: Plan, after: Tokens) -> Tokens:
 def _nearest(tokens: Tokens, dropped: Bool[Array, "N"]) -> Int[Array, "n"]:
     """For each dropped token the row of the nearest kept one of its picture, −1 where there is none.
 
-    The nearest is the largest product of [x, y, 1] and [x, y, −½(x² + y²)]. Centres are counted in pixels.
+    The nearest is the largest product of [x, y, 1] and [x, y, −½(x² + y²)]. Centres are whole eighths of a pixel, so
+    that equally near ones tie.
     """
     size = np.repeat(tokens.pictures.sizes[:, ::-1], tokens.counts, axis=0)
     centre = (tokens.boxes[:, :2].astype(np.float64) + tokens.boxes[:, 2:]) / 2 * size
+    centre = np.rint(8 * centre)
     lost, kept = np.flatnonzero(dropped), np.flatnonzero(~dropped)
     ends = [np.searchsorted(rows, tokens.splits) for rows in (lost, kept)]
     a = np.column_stack([centre[lost], np.ones(len(lost))])
