@@ -34,7 +34,7 @@ from lexel.tokens.protocols import Selector
 
 SEEDS = 5  # draws of the random baseline
 BATCH = 256 << 20  # bytes of pixels that are held at once
-SHOWN = 4  # pictures kept for the report
+SHOWN = 3  # pictures kept for the report
 FORMAT = 1
 
 
@@ -43,7 +43,7 @@ class Comparison:
     """What `compare` found.
 
     rows       every way on every picture: method by method, each followed by its baselines
-    pictures   the first four, for the report
+    pictures   the first three, for the report
     """
 
     rows: tuple[Row, ...]
@@ -78,13 +78,16 @@ class Comparison:
         return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it; the suffix decides: `.json`.
+        """Write it; the suffix decides: `.json`, or `.html` for a page with plots, the table and drawings.
 
         Raises `BadArguments` for another suffix, `OutputError` when the disk does not take it.
         """
-        if Path(path).suffix != ".json":
-            raise BadArguments(f"a comparison is saved as .json, not {Path(path).name}")
-        commit_bytes(path, self.to_json().encode())
+        from lexel.measures.report import report
+
+        suffix = Path(path).suffix
+        if suffix not in (".json", ".html"):
+            raise BadArguments(f"a comparison is saved as .json or .html, not {Path(path).name}")
+        commit_bytes(path, (report(self) if suffix == ".html" else self.to_json()).encode())
 
 
 def compare(
