@@ -21,11 +21,16 @@ FILES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.p
 
 @dataclass(frozen=True)
 class Import:
-    """One import statement: what it names, where it stands, and whether it runs when the file is imported."""
+    """One import statement: what it names, where it stands, when it runs.
+
+    at_once   when the file is imported, not inside a function
+    runs      False under `if TYPE_CHECKING`, which only type checkers read
+    """
 
     module: str
     line: int
     at_once: bool
+    runs: bool
 
 
 def room_of(file: str) -> str:
@@ -52,15 +57,16 @@ def imports(file: str) -> list[Import]:
     """
     found: list[Import] = []
 
-    def walk(node: ast.AST, at_once: bool) -> None:
+    def walk(node: ast.AST, at_once: bool, runs: bool) -> None:
         if isinstance(node, ast.Import):
-            found.extend(Import(alias.name, node.lineno, at_once) for alias in node.names)
+            found.extend(Import(alias.name, node.lineno, at_once, runs) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
-            found.extend(Import(f"{base}.{alias.name}", node.lineno, at_once) for alias in node.names)
+            found.extend(Import(f"{base}.{alias.name}", node.lineno, at_once, runs) for alias in node.names)
         later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        read_only = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         for child in ast.iter_child_nodes(node):
-            walk(child, at_once and not later)
+            walk(child, at_once and not later, runs and not read_only)
 
-    walk(ast.parse((SOURCE / file).read_text(encoding="utf-8")), True)
+    walk(ast.parse((SOURCE / file).read_text(encoding="utf-8")), True, True)
     return found

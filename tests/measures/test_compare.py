@@ -9,7 +9,7 @@ import pytest
 
 import lexel
 from lexel import box
-from lexel.errors import BadArguments, UnknownName
+from lexel.errors import BadArguments, NoMatch, UnknownName
 from lexel.measures import compare as module
 from lexel.measures.compare import compare
 from lexel.measures.meter import Failed
@@ -233,7 +233,7 @@ def test_a_pipeline_that_cannot_be_built_is_refused_before_any_picture_is_read()
 def test_nothing_to_compare_is_refused(pictures):
     with pytest.raises(BadArguments, match="one pipeline"):
         compare(pictures, [])
-    with pytest.raises(BadArguments, match="no picture"):
+    with pytest.raises(NoMatch, match="no picture"):
         compare([], ["patch(16)"])
 
 

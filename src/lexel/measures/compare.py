@@ -19,7 +19,7 @@ from pathlib import Path
 
 from lexel import __version__
 from lexel.disk import commit_bytes
-from lexel.errors import BadArguments
+from lexel.errors import BadArguments, NoMatch
 from lexel.measures.codecs import CODECS
 from lexel.measures.meter import Child, Failed
 from lexel.measures.rows import Row, Standing
@@ -106,7 +106,7 @@ def compare(
     progress    is told the name of each way before it begins
 
     A method that fails, or takes its process down, has a row that says so; the others go on. Raises `BadArguments` for
-    no pipeline or no picture, the errors of `pipeline` for one that cannot be built, and those of the pictures.
+    no pipeline, `NoMatch` for no picture, the errors of `pipeline` for one that cannot be built, and those of pictures.
 
         lexel.compare("photos/", ["patch(16)", "patch(16) | tome(r=98)"]).standings[1].beats
         # ('random_drop', 'resize')
@@ -121,7 +121,7 @@ def compare(
         for row in _compared(methods, batch, repeats, progress):
             rows[row.of].setdefault(row.way, []).append(row)
     if not shown:
-        raise BadArguments("there is no picture to compare on")
+        raise NoMatch("there is no picture to compare on")
     return Comparison(
         tuple(row for ways in rows.values() for way in ways.values() for row in way),
         tuple(shown),
