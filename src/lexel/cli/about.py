@@ -84,26 +84,31 @@ def demo(
     lexel demo tome
     lexel demo quadtree photo.jpg -o mine/
 
-    Needs no network and no pictures of yours: eight free photographs come with lexel. The page is DIR/index.html.
+    Needs no network and no pictures of yours: eight free photographs come with lexel. The page is DIR/index.html;
+    the tour ends with a comparison, DIR/report.html.
     """
-    from lexel.cli.tour import Row, one_method, tour
+    from lexel.cli.tour import Row, compared, one_method, tour
     from lexel.disk import commit_bytes
     from lexel.drawing.terminal import console, escaped, preview, table
     from lexel.settings import settings
 
     talk = console(settings(), sys.stderr)
     shown = tour(talk) if name is None else one_method(name, picture)
-    page = output / "index.html"
+    page, report = output / "index.html", output / "report.html"
     commit_bytes(page, shown.page.encode())
+    if name is None:
+        compared(talk).save(report)
     if as_json:
-        print(json.dumps({"page": str(page), "rows": [row.document() for row in shown.rows]}, indent=2))
+        pages = {"page": str(page)} | ({"report": str(report)} if name is None else {})
+        print(json.dumps({**pages, "rows": [row.document() for row in shown.rows]}, indent=2))
         return 0
     results = console(settings(), sys.stdout)
     preview(results, shown.seen)
     table(results, Row.COLUMNS, [row.cells() for row in shown.rows], right=range(1, len(Row.COLUMNS)))
-    talk.print(
-        f"\nThe page lies in {escaped(str(page))}: open it in a browser. Then try:\n\n{shown.after}", soft_wrap=True
-    )
+    said = f"\nThe page lies in {escaped(str(page))}: open it in a browser."
+    if name is None:
+        said += f"\nBeside JPEG, WebP and the baselines: {escaped(str(report))}."
+    talk.print(f"{said} Then try:\n\n{shown.after}", soft_wrap=True)
     return 0
 
 

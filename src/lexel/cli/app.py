@@ -43,6 +43,7 @@ COMMANDS: tuple[Callable[..., int | None], ...] = (
     tokens.detokenize,
     tokens.show,
     tokens.explain,
+    compare.compare,
     compare.cost,
     about.methods,
     about.doctor,

@@ -2,15 +2,17 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lexel.errors import BadArguments
+from lexel.errors import BadArguments, LexelError
 
 if TYPE_CHECKING:
-    from lexel.pictures.picture import Pictures
+    from lexel.pictures.picture import Picture, Pictures, Refusal, Source
     from lexel.runs.account import Account
 
 Inputs = Annotated[list[str], typer.Argument(metavar="PICTURE", help="Files, folders, globs, tars, zips; - is stdin.")]
@@ -38,6 +40,30 @@ def read_inputs(
         raise BadArguments("stdin can be read once")
     sources = [Source("-", sys.stdin.buffer.read()) if text == "-" else text for text in inputs]
     return read(sources, on_error=on_error, color=color, shrink=shrink)
+
+
+def watched(pictures: "Pictures") -> tuple["Pictures", "list[Refusal]"]:
+    """The same pictures, and a list that fills with what was refused while they are read once."""
+    refused: list[Refusal] = []
+
+    def decode(source: "Source") -> "Picture":
+        try:
+            return pictures.decode(source)
+        except LexelError as error:
+            from lexel.pictures.picture import Refusal
+
+            refused.append(Refusal.of(error, source.name))
+            raise
+
+    def walk() -> "Iterator[Source | Refusal]":
+        from lexel.pictures.picture import Refusal
+
+        for source in pictures.walk():
+            if isinstance(source, Refusal):
+                refused.append(source)
+            yield source
+
+    return replace(pictures, decode=decode, walk=walk), refused
 
 
 def tell(account: "Account", output: Path, *, as_json: bool, as_jsonl: bool) -> int:

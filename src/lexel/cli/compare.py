@@ -9,15 +9,63 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lexel.cli.common import Json, Jsonl, read_inputs
-from lexel.errors import BadArguments, LexelError
+from lexel.cli.common import Inputs, Json, Jsonl, read_inputs, watched
+from lexel.errors import BadArguments, LexelError, NoMatch
 
 if TYPE_CHECKING:
     from lexel.costs.bill import Bill
-    from lexel.pictures.picture import Source
+    from lexel.pictures.picture import Refusal, Source
 
+REPORTS = (".html", ".json")
 OUTLIERS_SHOWN = 20  # in the table; --json has all
 MILLION = 1_000_000
+
+
+def compare(
+    inputs: Inputs,
+    pipelines: Annotated[
+        list[str], typer.Option("--with", metavar="PIPELINE", help="A way to tokenize; may be given again.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="OUT", help="A .html report or a .json file as well.")
+    ] = None,
+    as_json: Json = False,
+    as_jsonl: Jsonl = False,
+) -> int:
+    """Compare ways to tokenize on your pictures: what each costs and what it keeps, beside honest baselines.
+
+    \b
+    lexel compare photos/ --with "patch(16)" --with "quadtree(8, 64)" -o report.html
+    lexel compare photos/ --with "patch(16) | tome(r=98)" --json
+
+    Each method runs in a process of its own. JPEG and WebP stand beside it at as many bits, and beside a reducer
+    random choice and resizing at as many tokens.
+    """
+    from lexel.drawing.terminal import console, progress, table
+    from lexel.measures.compare import compare as measure
+    from lexel.measures.table import COLUMNS, NUMBERS, lines, remarks
+    from lexel.settings import settings
+
+    if output is not None and output.suffix not in REPORTS:
+        raise BadArguments(f"{output.suffix or 'no suffix'} is no form of report", hint=f"one of {', '.join(REPORTS)}")
+    pictures, refused = watched(read_inputs(inputs))
+    try:
+        with progress(console(settings(), sys.stderr), None, noun="ways") as advance:
+            comparison = measure(pictures, pipelines, progress=lambda way: advance(1))
+    except NoMatch:
+        return _told(refused) or 1  # the failures are the reason that there is no picture
+    if output is not None:
+        comparison.save(output)
+    if as_json:
+        print(comparison.to_json())
+    elif as_jsonl:
+        sys.stdout.writelines(json.dumps(row.plain(), ensure_ascii=False) + "\n" for row in comparison.rows)
+    else:
+        table(console(settings(), sys.stdout), COLUMNS, lines(comparison.standings), right=NUMBERS)
+        for standing in comparison.standings:
+            if remark := remarks(standing):
+                print(f"{standing.row.way}: {remark}")
+    return _told(refused)
 
 
 @dataclass(frozen=True)
@@ -202,6 +250,14 @@ def _tell_bill(bill: "Bill", *, as_json: bool) -> None:
         table(console(settings(), sys.stdout), columns, rows, right=(0, 3, 4, 5))
     for line in bill.failed[:OUTLIERS_SHOWN]:
         _talk(f"failed  line {line.number}: {line.error}, {line.reason}")
+
+
+def _told(refused: "list[Refusal]") -> int:
+    """Say what failed; the exit status that it gives."""
+    failed = [refusal for refusal in refused if refusal.status == "failed"]
+    for refusal in failed[:OUTLIERS_SHOWN]:
+        _talk(f"failed  {refusal.name}: {refusal.error}, {refusal.reason}")
+    return 3 if failed else 0
 
 
 def _talk(text: str) -> None:

@@ -19,6 +19,7 @@ from lexel.drawing.plots import Series, plot
 from lexel.drawing.terminal import escaped, progress
 from lexel.drawing.views import View, undone, views
 from lexel.errors import BadArguments, NoMatch, PipelineError
+from lexel.measures.compare import Comparison, compare
 from lexel.pictures.picture import Picture, Source
 from lexel.pictures.read import read
 from lexel.pipelines.compose import Pipeline, Trace, pipeline
@@ -35,6 +36,9 @@ TOUR = {
     "patch(16) | random_drop(0.5)": "brick",
     "patch(16) | resize(256)": "text",
 }
+# What the report compares: few enough pictures and ways to wait for.
+COMPARED = ("patch(16)", "quadtree(8, 64)", "pyramid(8, 16, 32)", "patch(16) | tome(r=300)", "patch(16) | pool(2)")
+COMPARED_ON = ("astronaut", "chelsea")
 SIDE = 512  # pixels of the longest side of a drawing on the page
 FIRST = "astronaut"  # the picture for one method
 AFTER_TOUR = """\
@@ -126,6 +130,13 @@ def tour(talk: Console) -> Shown:
         html.footer(f"Made by lexel {__version__}. The photographs are in the public domain or CC0."),
     ]
     return Shown(html.page("lexel: pictures as tokens", parts), rows, [], AFTER_TOUR)
+
+
+def compared(talk: Console) -> Comparison:
+    """The tour's comparison: each method beside JPEG, WebP and the honest baselines."""
+    with progress(talk, None, noun="ways") as advance:
+        pictures = [_boxed(name) for name in COMPARED_ON]
+        return compare(pictures, COMPARED, repeats=1, progress=lambda way: advance(1))
 
 
 def one_method(name: str, picture: str | None) -> Shown:
