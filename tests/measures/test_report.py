@@ -76,6 +76,14 @@ def test_a_page_where_nothing_is_lost_has_no_plots():
     assert "nothing to plot" in page
 
 
+def test_a_method_with_more_views_than_a_gallery_holds_is_shown_all_the_same():
+    text = "pyramid(1, 2, 4, 8, 16, 32, 64, 128, 256, 512)"
+    exact = Row(text, text, "brick", 3500, 1, 24.0, 0.0, 0.0, math.inf, 1.0, 1.0)
+    [titles] = galleries(report(Comparison((exact,), (small("brick", (50, 70)),)))).values()
+    assert len(titles) == 12
+    assert titles[-3:] == ["Reconstruction", "JPEG", "WebP"]
+
+
 def test_the_page_is_saved_whole(comparison, page, tmp_path):
     comparison.save(tmp_path / "out.html")
     assert (tmp_path / "out.html").read_text(encoding="utf-8") == page

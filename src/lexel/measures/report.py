@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SIDE = 360  # pixels of the longest side of a drawing
 TELLING = ("Merged and dropped", "Merged", "Kept", "Tokens")  # the first of these that there is opens a gallery
 LAST = "Reconstruction"
+DENSE = 100  # pixels: where tokens have fewer, their lines hide the picture, and what they give back tells more
 TITLES: dict[str, Codec] = {"JPEG": "jpeg", "WebP": "webp"}
 
 
@@ -155,7 +156,10 @@ def _seen(methods: Sequence[Pipeline], picture: Picture, name: str, *, whole: bo
         shown = [view for title, view in seen.items() if title != "Picture" and (whole or title in (first, LAST))]
         rate = bits(trace.after)
         shown += [_coded(picture, title, at_most(rate)) for title, at_most in codecs.items()]
-        chosen = shown.index(seen[first])
+        shown = [*shown[:1], *shown[1:][1 - html.GALLERY :]]  # of too many, those in the middle are left out
+        drawing = seen[first].drawing
+        hidden = first == "Tokens" and LAST in seen and drawing.height * drawing.width < DENSE * trace.before.total
+        chosen = shown.index(seen[LAST if hidden else first])
         sections.append([html.heading(code(str(method)), 3), html.gallery(shown, name=f"{name}-{at}", chosen=chosen)])
     return html.columns(sections)
 
