@@ -101,7 +101,7 @@ def test_a_line_has_a_cell_for_every_column(comparison):
     assert float(tree["PSNR"]) > float(kmeans["PSNR"]) > 0
     assert float(tome["random"]) > 0
     assert float(tome["resize"]) > 0
-    assert re.fullmatch(r"0\.\d{3}", kmeans["bits a pixel"])
+    assert re.fullmatch(r"0\.\d{3}", kmeans["bits/px"])
 
 
 def test_remarks_say_what_numbers_do_not():
@@ -116,4 +116,4 @@ def test_remarks_say_what_numbers_do_not():
 @pytest.mark.parametrize(("bits", "ms", "said"), [(24.0, 5.04, ["24.00", "5.0"]), (0.0312, 1234.5, ["0.031", "1,234"])])
 def test_numbers_are_as_long_as_they_are_known(bits, ms, said):
     line = dict(zip(COLUMNS, lines([Standing.of_rows([row(bits_per_pixel=bits, ms=ms)])])[0], strict=True))
-    assert [line["bits a pixel"], line["ms"]] == said
+    assert [line["bits/px"], line["ms"]] == said

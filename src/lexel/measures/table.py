@@ -1,7 +1,7 @@
 """A comparison as a table of text, for the terminal and for the page.
 
-    method                  tokens  pixels a token  bits a pixel  PSNR  SSIM   random  resize  jpeg  webp  ms  MB
-    patch(16) | tome(r=98)     926             283         66.30  36.9  0.981    23.9    24.6  56.0  exact 35  60
+    method                  tokens  px/token  bits/px  PSNR   SSIM  random  resize  jpeg   webp  ms  MB
+    patch(16) | tome(r=98)     926       283    66.30  36.9  0.981    23.9    24.6  56.0  exact  35  60
 
 The PSNR of each baseline stands beside that of the method: as many tokens by chance and by resizing, as many bits of
 JPEG and WebP.
@@ -14,7 +14,7 @@ from lexel.measures.codecs import CODECS
 from lexel.measures.rows import Standing
 
 BASELINES = ("random_drop", "resize", *CODECS)
-COLUMNS = ("method", "tokens", "pixels a token", "bits a pixel", "PSNR", "SSIM", "random", *BASELINES[1:], "ms", "MB")
+COLUMNS = ("method", "tokens", "px/token", "bits/px", "PSNR", "SSIM", "random", *BASELINES[1:], "ms", "MB")
 NUMBERS = range(1, len(COLUMNS))  # the columns that hold them
 
 
