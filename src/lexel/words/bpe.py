@@ -18,7 +18,6 @@ from functools import lru_cache
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 from pathlib import Path
-from typing import Self
 
 from lexel.errors import LoadError
 from lexel.words import clean as cleaning
@@ -57,7 +56,7 @@ class ClipSpeller:
     def __init__(
         self,
         vocab: Mapping[str, int],
-        merges: Iterable[tuple[str, str]],
+        merges: Sequence[tuple[str, str]],
         *,
         clean: Cleaner = cleaning.clip,
         length: int = LENGTH,
@@ -68,7 +67,8 @@ class ClipSpeller:
     ) -> None:
         try:
             self.start, self.end, self.pad = vocab[start], vocab[end], vocab.get(pad, vocab[end])
-            self._merges = {(vocab[a], vocab[b]): (rank, vocab[a + b]) for rank, (a, b) in enumerate(merges)}
+            self._ranks = {(vocab[a], vocab[b]): rank for rank, (a, b) in enumerate(merges)}
+            self._joined = [vocab[a + b] for a, b in merges]
         except KeyError as error:
             raise LoadError(f"the vocabulary has no token {error.args[0]!r}") from None
         self.length = length
@@ -76,20 +76,20 @@ class ClipSpeller:
         self._unknown = vocab.get(unknown, self.end)
         self._inside = {byte: vocab.get(symbol, self._unknown) for byte, symbol in SYMBOLS.items()}
         self._last = {byte: vocab.get(symbol + "</w>", self._unknown) for byte, symbol in SYMBOLS.items()}
-        self._bytes = {id: len(token.removesuffix("</w>")) for token, id in vocab.items()} | {self._unknown: 1}
         self._word = lru_cache(maxsize=1 << 16)(self._spell)  # words come again: a memo that changes no answer
 
     @classmethod
-    def published(cls, *, clean: Cleaner = cleaning.clip, length: int = LENGTH) -> Self:
+    def published(cls, *, clean: Cleaner = cleaning.clip, length: int = LENGTH) -> "ClipSpeller":
         """The 49,408 tokens of openai/CLIP and OpenCLIP, from the file beside this one; rows are filled with 0."""
         packed = Path(__file__).with_name("clip_merges.txt.gz")
-        merges = [_pair(line, packed.name) for line in gzip.decompress(packed.read_bytes()).decode().split("\n")]
+        lines = gzip.decompress(packed.read_bytes()).decode("utf-8").split("\n")
+        merges = [(a, b) for a, _, b in (line.partition(" ") for line in lines)]
         symbols = list(SYMBOLS.values())
         tokens = [*symbols, *(s + "</w>" for s in symbols), *(a + b for a, b in merges), START, END]
         return cls({token: id for id, token in enumerate(tokens)}, merges, clean=clean, length=length, pad=symbols[0])
 
     @classmethod
-    def from_folder(cls, folder: Path, *, clean: Cleaner = cleaning.clip, length: int = LENGTH) -> Self:
+    def from_folder(cls, folder: Path, *, clean: Cleaner = cleaning.clip, length: int = LENGTH) -> "ClipSpeller":
         """The tokenizer beside a checkpoint: `tokenizer.json`, or `vocab.json` with `merges.txt`.
 
         Start, end, pad and unknown are those that `tokenizer_config.json` or `special_tokens_map.json` names. Raises
@@ -143,39 +143,37 @@ class ClipSpeller:
             encoded = run.encode("utf-8")
             symbols = [self._inside[byte] for byte in encoded[:-1]] + [self._last[encoded[-1]]]
             characters = [at + i for i, character in enumerate(run) for _ in character.encode("utf-8")]
-            first = 0
-            for id in self._merge(symbols):
-                width = self._bytes[id]
+            for id, first, stop in self._merge(symbols):
                 if id != self.end:
                     ids.append(id)
                     starts.append(characters[first])
-                    stops.append(characters[first + width - 1] + 1)
-                first += width
+                    stops.append(characters[stop - 1] + 1)
             at += len(run)
         return tuple(ids), tuple(starts), tuple(stops)
 
-    def _merge(self, symbols: list[int]) -> list[int]:
+    def _merge(self, symbols: list[int]) -> list[tuple[int, int, int]]:
         """Join neighbours, the earliest merge first and from left to right, until no pair is left that may join.
 
-        A heap of pairs over a linked list: a word of n symbols takes n·log n steps, whatever somebody types.
+        Gives what is left, each with the places `first:stop` that it was made of. A heap of pairs over a linked list:
+        a word of n symbols takes n·log n steps, whatever somebody types.
         """
-        merges, end = self._merges, len(symbols)
+        ranks, end = self._ranks, len(symbols)
         after, before = list(range(1, end + 1)), list(range(-1, end - 1))
-        heap = [(*merges[pair], i, pair) for i, pair in enumerate(pairwise(symbols)) if pair in merges]
+        heap = [(ranks[pair], i, pair) for i, pair in enumerate(pairwise(symbols)) if pair in ranks]
         heapify(heap)
         while heap:
-            _, joined, i, pair = heappop(heap)
+            rank, i, pair = heappop(heap)
             j = after[i]
             if j == end or (symbols[i], symbols[j]) != pair:
                 continue  # one of the two was joined with somebody else
-            symbols[i], symbols[j] = joined, GONE
+            symbols[i], symbols[j] = self._joined[rank], GONE
             after[i] = after[j]
             if after[j] < end:
                 before[after[j]] = i
             for left, right in ((before[i], i), (i, after[i])):
-                if left >= 0 and right < end and (pair := (symbols[left], symbols[right])) in merges:
-                    heappush(heap, (*merges[pair], left, pair))
-        return [symbol for symbol in symbols if symbol != GONE]
+                if left >= 0 and right < end and (pair := (symbols[left], symbols[right])) in ranks:
+                    heappush(heap, (ranks[pair], left, pair))
+        return [(symbol, i, after[i]) for i, symbol in enumerate(symbols) if symbol != GONE]
 
 
 def _letters_and_numbers(word: str) -> list[str]:

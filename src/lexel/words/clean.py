@@ -26,7 +26,7 @@ _no_punctuation = str.maketrans("", "", string.punctuation)
 
 
 def clip(text: str) -> str:
-    """`"Caf\\u00c3\\u00a9 &amp;amp; bar"` → `"café & bar"`. Raises `MissingExtra` where ftfy is needed and absent."""
+    """`"SchÃ¶n &amp;amp; gut"` → `"schön & gut"`. Raises `MissingExtra` where ftfy is needed and absent."""
     return _one_space(_repair(text)).lower()
 
 

@@ -13,7 +13,6 @@ trained with, and control tokens that stay text.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 from lexel.errors import LoadError
 from lexel.words import clean as cleaning
@@ -47,7 +46,9 @@ class PieceSpeller:
 
         try:
             self._tokenizer = tokenizers.Tokenizer.from_str(tokenizer)
-        except Exception as error:  # the package raises nothing narrower
+        except BaseException as error:  # a broken table is a panic in Rust, which is no `Exception`
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
             raise LoadError(f"is no tokenizer: {error}", subject=TOKENIZER) from None
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -65,7 +66,7 @@ class PieceSpeller:
         self._controls = {id: token.content for id, token in added if token.special and token.content != unknown}
 
     @classmethod
-    def from_folder(cls, folder: Path, *, clean: Cleaner | None = None, length: int = LENGTH) -> Self:
+    def from_folder(cls, folder: Path, *, clean: Cleaner | None = None, length: int = LENGTH) -> "PieceSpeller":
         """The tokenizer beside a checkpoint: `tokenizer.json`, or the `spiece.model` of SigLIP.
 
         Raises `LoadError` that names the file.

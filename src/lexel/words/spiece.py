@@ -31,6 +31,7 @@ def tokenizer_of(path: Path) -> str:
         trainer, normalizer = (Message.of(b"".join(model.blocks[number][-1:])) for number in (2, 3))
         texts = [piece.blocks[1][-1].decode("utf-8") for piece in pieces]
         scores = [struct.unpack("<f", piece.blocks[2][-1])[0] for piece in pieces]
+        normalizers = _normalizers(normalizer)
     except (IndexError, KeyError, ValueError, struct.error):
         raise LoadError("is no SentencePiece model", subject=path.name) from None
     except OSError as error:
@@ -45,7 +46,7 @@ def tokenizer_of(path: Path) -> str:
                 for id, (text, piece) in enumerate(zip(texts, pieces, strict=True))
                 if piece.numbers.get(3) == CONTROL
             ],
-            "normalizer": {"type": "Sequence", "normalizers": _normalizers(normalizer)},
+            "normalizer": {"type": "Sequence", "normalizers": normalizers},
             "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True},
             "model": {
                 "type": "Unigram",
@@ -66,6 +67,10 @@ def _normalizers(found: "Message") -> list[dict[str, object]]:
     """The compiled table (NFKC and more), then one space where there were several."""
     steps: list[dict[str, object]] = []
     if table := b"".join(found.blocks[2][-1:]):
+        size = struct.unpack_from("<I", table)[0]  # of a search tree; the texts that it points into follow
+        if size > len(table) - 4:
+            raise ValueError("cut")
+        table[4 + size :].decode("utf-8")
         steps.append({"type": "Precompiled", "precompiled_charsmap": base64.b64encode(table).decode("ascii")})
     if found.numbers.get(4, 1):
         steps.append({"type": "Strip", "strip_left": True, "strip_right": True})
