@@ -92,10 +92,10 @@ def _term(query: str, start: int, stop: int, factor: float) -> Term:
     at = start + len(query[start:stop]) - len(query[start:stop].lstrip())
     if weight := _weight.match(body):
         factor *= float(weight[1])
+        if not math.isfinite(factor):
+            raise _wrong(query, at, "this weight is beyond what a number can hold")
         body = body[weight.end() :]
         at += weight.end()
-    if not math.isfinite(factor):
-        raise _wrong(query, start, "this weight is beyond what a number can hold")
     if body.startswith('"'):
         if len(body) < 2 or not body.endswith('"'):
             raise _wrong(query, at, "this quote is never closed")

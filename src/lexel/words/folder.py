@@ -14,11 +14,11 @@ TOKENIZER = "tokenizer.json"
 
 
 def read_text(path: Path) -> str:
-    """A UTF-8 file. Raises `LoadError` that names it."""
+    """A regular UTF-8 file. Raises `LoadError` that names it."""
+    if not path.is_file():  # a pipe of that name would wait for ever
+        raise LoadError(f"the folder has no {path.name}, which holds its words", subject=path.parent.name)
     try:
         return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise LoadError(f"the folder has no {path.name}, which holds its words", subject=path.parent.name) from None
     except OSError as error:
         raise LoadError(f"cannot be read: {error.strerror}", subject=path.name) from None
     except UnicodeDecodeError:

@@ -83,14 +83,16 @@ class PieceSpeller:
         A longer text loses its last pieces, with one warning for all texts together. Raises `TypeError` for a bare
         text.
         """
-        return frame(texts, self._spelled, length=length or self.length, start=None, end=self.end)
+        most = length or self.length
+        return frame(texts, lambda text: self._spelled(text, most), length=most, start=None, end=self.end)
 
-    def _spelled(self, text: str) -> Spelled:
+    def _spelled(self, text: str, length: int) -> Spelled:
+        """The first pieces of one text, more than `length` where it has as many."""
         clean = self._clean(text)
         pieces = self._tokenizer.encode(clean, add_special_tokens=False)
         ids: list[int] = []
         spans: list[tuple[int, int]] = []
-        for id, span in zip(pieces.ids, pieces.offsets, strict=True):
+        for id, span in zip(pieces.ids[: length + 1], pieces.offsets, strict=False):
             # The normaliser of unigrams can make a control token out of signs that look like it: ＜／ｓ＞.
             letters = self._apart(self._controls[id]) if id in self._controls else [id]
             ids += letters
