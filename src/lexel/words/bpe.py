@@ -13,7 +13,7 @@ Here it is text: 27 347 40786 4160 91 285. Letters and numbers are those of this
 
 import gzip
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
@@ -95,19 +95,23 @@ class ClipSpeller:
         Start, end, pad and unknown are those that `tokenizer_config.json` or `special_tokens_map.json` names. Raises
         `LoadError` that names the file.
         """
-        vocab, merges = _files(folder)
+        file = TOKENIZER if (folder / TOKENIZER).is_file() else "vocab.json"
+        vocab, merges = _files(folder / file)
         names = named_tokens(folder)
         end = names.get("eos_token", END)
-        return cls(
-            vocab,
-            merges,
-            clean=clean,
-            length=length,
-            start=names.get("bos_token", START),
-            end=end,
-            pad=names.get("pad_token", end),
-            unknown=names.get("unk_token", end),
-        )
+        try:
+            return cls(
+                vocab,
+                merges,
+                clean=clean,
+                length=length,
+                start=names.get("bos_token", START),
+                end=end,
+                pad=names.get("pad_token", end),
+                unknown=names.get("unk_token", end),
+            )
+        except LoadError as error:
+            raise error.about(file) from None
 
     def __call__(self, texts: Sequence[str], *, length: int | None = None) -> Words:
         """Each text between start and end, `length` ids at most (from 2; else the speller's own).
@@ -189,17 +193,16 @@ def _letters_and_numbers(word: str) -> list[str]:
     return runs
 
 
-def _files(folder: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """The vocabulary and merges of a folder. Raises `LoadError` that names the file."""
-    if not (folder / TOKENIZER).is_file():
-        vocab = read_json(folder / "vocab.json")
-        merges: Iterable[object] = [
-            line for line in read_text(folder / "merges.txt").splitlines() if line and not line.startswith("#version")
-        ]
-        return _vocab(vocab, "vocab.json"), [_pair(line, "merges.txt") for line in merges]
-    match whole := read_json(folder / TOKENIZER):
-        case {"model": {"type": "BPE", "vocab": dict(vocab), "merges": list(merges)}}:
-            return _vocab({**vocab, **added_tokens(whole)}, TOKENIZER), [_pair(merge, TOKENIZER) for merge in merges]
+def _files(path: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Vocabulary and merges of a `tokenizer.json`, or of a `vocab.json` and the `merges.txt` beside it."""
+    whole = read_json(path)
+    if path.name != TOKENIZER:
+        merges = path.with_name("merges.txt")
+        lines = [line for line in read_text(merges).splitlines() if line and not line.startswith("#version")]
+        return _vocab(whole, path.name), [_pair(line, merges.name) for line in lines]
+    match whole:
+        case {"model": {"type": "BPE", "vocab": dict(vocab), "merges": list(pairs)}}:
+            return _vocab({**vocab, **added_tokens(whole)}, TOKENIZER), [_pair(pair, TOKENIZER) for pair in pairs]
     raise LoadError("this is no byte-pair tokenizer: model needs the type BPE, a vocab and merges", subject=TOKENIZER)
 
 

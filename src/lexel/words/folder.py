@@ -16,7 +16,7 @@ TOKENIZER = "tokenizer.json"
 def read_text(path: Path) -> str:
     """A regular UTF-8 file. Raises `LoadError` that names it."""
     if not path.is_file():  # a pipe of that name would wait for ever
-        raise LoadError(f"the folder has no {path.name}, which holds its words", subject=path.parent.name)
+        raise LoadError("is not there, and holds the words of this model", subject=path.name)
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:

@@ -21,6 +21,7 @@ from lexel.words.folder import TOKENIZER, named_tokens, read_text
 from lexel.words.spiece import tokenizer_of
 from lexel.words.value import Spelled, Words, frame
 
+SPIECE = "spiece.model"
 LENGTH = 64
 ENDS = ("</s>", "<eos>")  # of SigLIP and of Gemma, where a folder does not say
 
@@ -49,7 +50,7 @@ class PieceSpeller:
         except BaseException as error:  # a broken table is a panic in Rust, which is no `Exception`
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            raise LoadError(f"is no tokenizer: {error}", subject=TOKENIZER) from None
+            raise LoadError(f"is no tokenizer: {error}") from None
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._tokenizer.encode_special_tokens = True  # as what they look like
@@ -60,8 +61,9 @@ class PieceSpeller:
         self.end = self._id(names.get("eos_token"), *ENDS)
         self.pad = self._id(names.get("pad_token"), names.get("eos_token"), *ENDS)
         unknown = names.get("unk_token", "<unk>")  # stands for what the pieces lack: not a control token
-        known = {name: self._tokenizer.token_to_id(name) for name in names.values() if name != unknown}
-        self._tokenizer.add_special_tokens([name for name, id in known.items() if id is not None])
+        framing = [self._tokenizer.id_to_token(id) for id in (self.end, self.pad)]
+        known = [name for name in [*names.values(), *framing] if self._tokenizer.token_to_id(name) is not None]
+        self._tokenizer.add_special_tokens(known)
         added = self._tokenizer.get_added_tokens_decoder().items()
         self._controls = {id: token.content for id, token in added if token.special and token.content != unknown}
 
@@ -71,11 +73,12 @@ class PieceSpeller:
 
         Raises `LoadError` that names the file.
         """
-        if (folder / TOKENIZER).is_file() or not (folder / "spiece.model").is_file():
-            tokenizer = read_text(folder / TOKENIZER)
-        else:
-            tokenizer = tokenizer_of(folder / "spiece.model")
-        return cls(tokenizer, names=named_tokens(folder), clean=clean, length=length)
+        file = next((file for file in (TOKENIZER, SPIECE) if (folder / file).is_file()), TOKENIZER)
+        tokenizer = read_text(folder / file) if file == TOKENIZER else tokenizer_of(folder / file)
+        try:
+            return cls(tokenizer, names=named_tokens(folder), clean=clean, length=length)
+        except LoadError as error:
+            raise error.about(file) from None
 
     def __call__(self, texts: Sequence[str], *, length: int | None = None) -> Words:
         """Each text and its end, `length` ids at most (from 1; else the speller's own).
@@ -110,4 +113,4 @@ class PieceSpeller:
             id: int | None = self._tokenizer.token_to_id(name) if name else None
             if id is not None:
                 return id
-        raise LoadError(f"the tokenizer has no end token: none of {', '.join(ENDS)}", subject=TOKENIZER)
+        raise LoadError(f"the tokenizer has no end token: none of {', '.join(ENDS)}")

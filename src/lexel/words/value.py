@@ -12,7 +12,7 @@ from a speller alone: no text can spell them.
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -64,19 +64,25 @@ class Words:
         return f"<{len(self.ids):,} tokens of {len(self)} text{'' if len(self) == 1 else 's'}{lost}>"
 
 
+@runtime_checkable
 class Speller(Protocol):
-    """What a text tower needs: texts in, `Words` out, and the ids that frame them.
+    """What a text tower needs: texts in, `Words` out, and the ids that frame them."""
 
-    length  tokens of a text at most, `start` and `end` included
-    start   the id before every text, None where the model has none
-    end     the id after every text
-    pad     the id that fills a row up
-    """
+    @property
+    def length(self) -> int:
+        """Tokens of a text at most, start and end included."""
 
-    length: int
-    start: int | None
-    end: int
-    pad: int
+    @property
+    def start(self) -> int | None:
+        """The id before every text; None where the model has none."""
+
+    @property
+    def end(self) -> int:
+        """The id behind every text."""
+
+    @property
+    def pad(self) -> int:
+        """The id that fills a row up."""
 
     def __call__(self, texts: Sequence[str], *, length: int | None = None) -> Words:
         """Spell each text into at most `length` ids; a longer one loses its end, with a warning."""
