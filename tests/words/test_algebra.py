@@ -61,6 +61,10 @@ def test_a_broken_query_is_refused_at_the_character(query: str, said: str) -> No
         terms(query)
 
 
+def test_a_long_number_that_is_no_weight_takes_no_time() -> None:
+    assert terms("1" * 200_000) == [words("1" * 200_000)]  # a pattern that looks back would take hours
+
+
 @given(st.text(st.sampled_from('ab +-*:"./0.5\n') | st.characters()))
 def test_any_text_is_terms_or_refused(query: str) -> None:
     try:

@@ -188,6 +188,7 @@ def test_a_byte_that_the_vocabulary_lacks_is_unknown_or_nothing() -> None:
         ("vocab.json", "[1]", "vocab.json: is no JSON object"),
         ("vocab.json", "{", "vocab.json: is not JSON"),
         ("vocab.json", "[" * 100_000, "vocab.json: is not JSON"),
+        ("vocab.json", '{"a": 4294967296}', "vocab.json: the vocabulary needs tokens with whole numbers"),
         ("vocab.json", '{"a": "b"}', "vocab.json: the vocabulary needs tokens with whole numbers"),
         ("vocab.json", "{}", "vocab.json: the vocabulary has no token '<|startoftext|>'"),
         ("merges.txt", "a b c", "merges.txt: a merge joins two tokens, got 'a b c'"),

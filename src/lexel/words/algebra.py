@@ -1,13 +1,15 @@
 """Adding and subtracting meaning: a query of words and pictures becomes weighted terms, and those one vector.
 
-2:golden retriever + ./pool.jpg - people
-└───────┬────────┘   └───┬────┘   └─┬──┘
-        2                1         −1        ──►   the unit vector along 2·v₁ + v₂ − v₃
+    2:golden retriever + ./pool.jpg - people
+    └───────┬────────┘   └───┬────┘   └─┬──┘
+            2                1         −1        ──►   the unit vector along 2·v₁ + v₂ − v₃
 
-+ -          join terms where they stand between spaces; inside a word they are letters: t-shirt, C++
-0.5*cat      a weight, before the first letter of its term; 0.5:cat is the same
-./ ../ /     begin the path of a picture; everything else is words
-"…"          keeps what looks like a sign or a weight: "black - white", "4:3 screen", "./left - right.jpg"
+    + -          join terms where they stand between spaces; inside a word they are letters: t-shirt, C++
+    0.5*cat      a weight, before the first letter of its term; 0.5:cat is the same
+    ./ ../ /     begin the path of a picture; everything else is words
+    "…"          keeps what looks like a sign or a weight: "black - white", "4:3 screen", "./left - right.jpg"
+
+Reading a query opens no file and asks no model: the vectors of its terms come from whoever has them.
 """
 
 import math
@@ -23,7 +25,7 @@ from lexel.shapes import Array, Float
 ZERO = 1e-6  # what is shorter than this is the rounding of a sum, not a direction
 
 _mark = re.compile(r'(?:(?<=[\s*:])|^)"[^"]*"(?=\s|$)|(?:(?<=\s)|^)[+-](?=\s|$)')  # a quote as a whole, or a sign
-_weight = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))\s*[*:]\s*")
+_weight = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*[*:]\s*")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """CLIP's byte pairs: words to bytes, bytes to tokens, the earliest merge first.
 
-    "cats"  →  c a t s·  →  c at s·  →  cat s·        · marks the end of a word
-                   (a t) is merge 5     (c at) is merge 1,111
+    "tench"   t e n c h·  →  t en c h·  →  t en ch·  →  ten ch·        · marks the end of a word
+                           (e n)         (c h·)       (t en)
+                           merge 12      merge 122    merge 637  ──►   ids 512 + 637, 512 + 122
 
 Paper      Sennrich et al. 2016, arXiv 1508.07909; Radford et al. 2021, arXiv 2103.00020
 Exact      equal ids to the published tokenizer for every text without a control token in it
@@ -207,7 +208,7 @@ def _files(path: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
 
 
 def _vocab(found: dict[str, object], file: str) -> dict[str, int]:
-    vocab = {token: id for token, id in found.items() if isinstance(id, int) and id >= 0}
+    vocab = {token: id for token, id in found.items() if isinstance(id, int) and 0 <= id < 2**31}
     if len(vocab) < len(found):
         raise LoadError("the vocabulary needs tokens with whole numbers from 0 as ids", subject=file)
     return vocab
