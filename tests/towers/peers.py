@@ -25,7 +25,7 @@ def clip_peer(*, activation="quick_gelu", end=2, seed=0):
         text_config=_text_sizes(activation) | {"eos_token_id": end},
         projection_dim=EMBED,
     )
-    return noisy(CLIPModel(config), seed)
+    return _made(CLIPModel, config, seed)
 
 
 def siglip_peer(*, seed=0):
@@ -33,7 +33,7 @@ def siglip_peer(*, seed=0):
         vision_config=_sizes("gelu_pytorch_tanh") | {"image_size": SIDE, "patch_size": PATCH},
         text_config=_text_sizes("gelu_pytorch_tanh") | {"projection_size": WIDTH},
     )
-    return noisy(SiglipModel(config), seed)
+    return _made(SiglipModel, config, seed)
 
 
 def naflex_peer(*, seed=0):
@@ -41,7 +41,7 @@ def naflex_peer(*, seed=0):
         vision_config=_sizes("gelu_pytorch_tanh") | {"num_patches": 16, "patch_size": PATCH},
         text_config=_text_sizes("gelu_pytorch_tanh") | {"projection_size": WIDTH},
     )
-    return noisy(Siglip2Model(config), seed)
+    return _made(Siglip2Model, config, seed)
 
 
 def noisy(model, seed=0):
@@ -52,6 +52,12 @@ def noisy(model, seed=0):
             if x.is_floating_point():
                 x += 0.05 * torch.randn(x.shape, generator=draw)
     return model.eval().requires_grad_(False)
+
+
+def _made(model, config, seed):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return noisy(model(config), seed)
 
 
 def our_clip(peer, *, end=None, resampling=None):

@@ -15,7 +15,7 @@ from lexel.shapes import Array, Float, Num
 from lexel.tokens.protocols import Evidence, Selector
 
 # Rows a token by the name of their evidence, a column a head: keys [N, H, d], attention rows [N, H].
-Seen = Mapping[str, Float[torch.Tensor, "N H *d"]]
+Seen = Mapping[str, Float[torch.Tensor, "N H ..."]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Inside:
         return not self.layers or layer in self.layers
 
 
-def column(seen: Seen, need: str) -> Float[torch.Tensor, "N *d"]:
+def column(seen: Seen, need: str) -> Float[torch.Tensor, "N ..."]:
     """The rows behind a name such as `keys` or `attention.cls.joined@-2`, float32: the mean of the heads, or all."""
     name = need.partition("@")[0]
     rows = seen[name.removesuffix(".joined")]

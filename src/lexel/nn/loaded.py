@@ -16,7 +16,7 @@ class Loaded(torch.nn.Module):
         return deepcopy(self).requires_grad_(True).train()
 
 
-def changed(module: M, **children: torch.nn.Module) -> M:
+def changed(module: M, **children: object) -> M:
     """The same module with other children under these names; every weight is shared, nothing is copied."""
     other = copy(module)
     other.__dict__["_modules"] = {**module._modules, **children}
