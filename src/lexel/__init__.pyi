@@ -1,4 +1,6 @@
 from lexel.errors import LexelError as LexelError
+from lexel.loading.load import load as load
+from lexel.loading.load import save as save
 from lexel.pictures.picture import Picture as Picture
 from lexel.pictures.picture import Pictures as Pictures
 from lexel.pictures.read import read as read

@@ -21,6 +21,7 @@ EXTRAS = {
     "ftfy": "torch",
     "huggingface_hub": "torch",
     "pillow_heif": "heic",
+    "pyarrow": "data",
 }
 
 
