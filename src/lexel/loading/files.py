@@ -25,7 +25,7 @@ from safetensors import SafetensorError, safe_open
 from lexel.errors import LoadError, UnknownLayout, UnsafeFile
 
 if TYPE_CHECKING:
-    import torch
+    from lexel.needs import torch
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
 

@@ -1,7 +1,8 @@
 """The only network in lexel: a name → a folder on this machine.
 
     ./folder, /folder, a Path       that folder; never the network
-    org/name, org/name@revision     where Hugging Face keeps models (HF_HOME), else fetched from the hub
+    org/name, org/name@revision     what `models add` keeps (LEXEL_HOME), what Hugging Face keeps (HF_HOME), else
+                                    fetched from the hub
     open_clip:NAME/TAG              the hub's name of an OpenCLIP model
 
 What is there already is used without asking the hub whether it has changed: `models get` asks. Only files that lexel
@@ -49,13 +50,33 @@ def checkpoint(name: str | Path) -> Checkpoint:
     """
     if isinstance(name, Path) or name.startswith((".", "/", "~")):
         return Checkpoint.of(Path(name).expanduser(), str(name))
+    repo, revision = repository(name)
+    own = added(repo)
+    return Checkpoint(own if own.is_dir() else cached(repo, revision) or fetch(repo, revision), name)
+
+
+def repository(name: str) -> tuple[str, str]:
+    """The repository and revision that a name means. Raises `UnknownName` for a text that names no model."""
     repo = _openclip(name.removeprefix("open_clip:")) if name.startswith("open_clip:") else name
     found = NAME.fullmatch(repo)
     if not found:
         hint = f"org/name is a model of the hub, ./{name} a folder, open_clip:NAME/TAG a model of OpenCLIP"
         raise UnknownName(f"{name!r} names no model", hint=hint)
-    repo, revision = found["repo"], found["revision"] or "main"
-    return Checkpoint(cached(repo, revision) or fetch(repo, revision), name)
+    return found["repo"], found["revision"] or "main"
+
+
+def here() -> list[tuple[str, Path]]:
+    """Every model on this machine that a name means without the network, and its folder; by name."""
+    homes = (settings().hf_home / "hub").glob("models--*--*")
+    fetched = {home.name.removeprefix("models--").replace("--", "/"): home.name for home in homes}
+    found = {repo: folder for repo in fetched if (folder := cached(repo))}
+    found |= {"/".join(path.parts[-2:]): path for path in (settings().home / "models").glob("*/*") if path.is_dir()}
+    return sorted(found.items())
+
+
+def added(repo: str) -> Path:
+    """Where `models add` keeps a model of that name."""
+    return settings().home / "models" / repo
 
 
 def cached(repo: str, revision: str = "main") -> Path | None:

@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    import torch
+    from lexel.needs import torch
 
 Change: TypeAlias = "Callable[[torch.Tensor], torch.Tensor]"
 
