@@ -8,6 +8,7 @@ all its checks, like any other checkpoint.
 """
 
 import shutil
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -52,7 +53,9 @@ def convert(source: Path, folder: Path) -> list[Path]:
 def _tensors(file: Path) -> dict[str, torch.Tensor]:
     """The tensors in a pickle by name, each with memory of its own."""
     try:
-        found: object = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # about protocols that it may not understand: then it says so
+            warnings.simplefilter("ignore")
+            found: object = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # an unpickler meets whatever a file says: no narrower class covers it
         why = "is a TorchScript archive, a program" if "TorchScript" in str(error) else "holds more than tensors"
         raise UnsafeFile(f"{why}, or is broken; nothing of it was run", subject=file.name) from error

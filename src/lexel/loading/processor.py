@@ -54,6 +54,8 @@ def written(preparation: Preparation) -> dict[str, JSON]:
     }
     if preparation.crop:
         settings["crop_size"] = {"height": preparation.crop[0], "width": preparation.crop[1]}
+    if preparation.rounding != "down":
+        settings["crop_rounding"] = preparation.rounding  # ours: transformers reads over it, and rounds down
     if isinstance(preparation.resize, Patches):
         kind = "Siglip2ImageProcessor"
         settings |= {"patch_size": preparation.resize.patch_size, "max_num_patches": preparation.resize.most}
@@ -88,6 +90,7 @@ def _of_transformers(settings: Fields, family: Preparation) -> Preparation:
     return Preparation(
         resize=_resize(settings, family) if settings.flag("do_resize", True) else None,
         crop=_crop(settings, family),
+        rounding="even" if settings.text("crop_rounding") == "even" else "down",
         kernel=_kernel(settings, family),
         scale=scale,
         mean=settings.three("image_mean", family.mean) if normalised else (0.0, 0.0, 0.0),

@@ -35,8 +35,6 @@ def one_each(embed: Embed, space: Space) -> Work:
 
 def export(out: Path) -> None:
     """Write arrays and tables beside the shards in `out`. Needs pyarrow (`MissingExtra`); raises `OutputError`."""
-    import pyarrow.parquet
-
     from lexel.needs import pyarrow
 
     for number, tokens in enumerate(read_shards(out)):
