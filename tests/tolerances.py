@@ -13,8 +13,8 @@ TOLERANCE = {
 }
 
 
-def close(a: ArrayLike, b: ArrayLike, *, dtype: str = "float32") -> bool:
-    """Whether `a` is the expected `b` up to the rounding of `dtype`, the coarser of the two.
+def close(a: ArrayLike, b: ArrayLike, *, dtype: str = "float32", tolerance: float | None = None) -> bool:
+    """Whether `a` is the expected `b` up to the rounding of `dtype`, the coarser of the two, or to `tolerance`.
 
     Shapes must be equal, nothing may be NaN, and infinities must be at the same places.
     """
@@ -25,4 +25,4 @@ def close(a: ArrayLike, b: ArrayLike, *, dtype: str = "float32") -> bool:
     if not np.array_equal(a[~finite], b[~finite]):
         return False
     difference = np.abs(a[finite] - b[finite])
-    return bool(difference.max(initial=0.0) <= TOLERANCE[dtype] * np.abs(b[finite]).max(initial=1.0))
+    return bool(difference.max(initial=0.0) <= (tolerance or TOLERANCE[dtype]) * np.abs(b[finite]).max(initial=1.0))

@@ -1,5 +1,7 @@
 from lexel.costs.count import image_tokens as image_tokens
 from lexel.errors import LexelError as LexelError
+from lexel.loading.load import load as load
+from lexel.loading.load import save as save
 from lexel.measures.compare import Comparison as Comparison
 from lexel.measures.compare import compare as compare
 from lexel.pictures.picture import Picture as Picture

@@ -7,12 +7,19 @@ names what to install. Nothing is imported before somebody asks for it by name.
 import importlib
 import importlib.util
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from lexel.errors import MissingExtra
+
+if TYPE_CHECKING:  # the only module whose classes are subclassed here; type checkers must know them
+    import torch as torch
 
 # module → the extra of pyproject.toml that brings it
 EXTRAS = {
     "torch": "torch",
+    "tokenizers": "torch",
+    "ftfy": "torch",
+    "huggingface_hub": "torch",
     "pillow_heif": "heic",
     "pyarrow": "data",
     "datasets": "data",

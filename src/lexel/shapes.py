@@ -7,6 +7,9 @@ The letters mean the same everywhere:
     K  codebook size       Q  codebooks                      P  patch side
     E  edges of a plan     L  layers                         S  segments
 
+`Array` is NumPy's; selectors and plans also run on torch's inside towers, which type checkers are not told, because
+no union of the two has operators. What is always torch's says so: `Float[torch.Tensor, "N D"]`.
+
 Type checkers read these as `Annotated`; at run time they cost nothing. With `LEXEL_CHECK_SHAPES=1` (the test
 suite sets it) the names are jaxtyping's own and its import hook checks every call.
 """
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 elif os.environ.get("LEXEL_CHECK_SHAPES") == "1":
     from jaxtyping import Bool, Float, Int, Num, Shaped, UInt8
 
-    Array = np.ndarray
+    Array = Any  # NumPy's or torch's: whatever has a shape and a dtype
 else:
 
     class Shaped:

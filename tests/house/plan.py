@@ -14,6 +14,7 @@ ROOMS: list[str] = [room["name"] for room in PLAN["room"]]
 FLOORS: dict[str, int] = {room["name"]: room["floor"] for room in PLAN["room"]}
 TORCH: dict[str, bool] = {room["name"]: room["torch"] for room in PLAN["room"]}
 DOORS: dict[str, str] = {door["file"]: door["reason"] for door in PLAN["door"]}
+WHOLE: set[str] = {door["file"] for door in PLAN["door"] if door.get("whole")}
 LONG: dict[str, str] = {file["file"]: file["reason"] for file in PLAN["long"]}
 
 FILES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))

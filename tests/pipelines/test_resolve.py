@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from lexel.errors import BadArguments, MissingNeed, PipelineError, SpaceMismatch, UnknownName
+from lexel.errors import BadArguments, MissingNeed, PipelineError, SpaceMismatch
 from lexel.partitions.grid import Grid
 from lexel.partitions.patch import Patch
 from lexel.pipelines.grammar import parse
@@ -72,14 +72,6 @@ class Encoder:
 def test_a_stage_becomes_the_object_that_it_names():
     assert made("patch(16, size=(32, 48))") == Patch(16, size=(32, 48))
     assert made("tome(r=98)") == ToMe(r=98)
-
-
-@pytest.mark.parametrize("name", ["openai/clip", "openai/clip@main", "./folder", "/folder", "open_clip:B/32"])
-def test_a_model_is_an_unknown_name_that_says_so(name):
-    with pytest.raises(UnknownName) as caught:
-        made(name)
-    assert caught.value.reason == f"{name} names a model, and this version of lexel has no models"
-    assert "patch" in caught.value.hint
 
 
 @pytest.mark.parametrize(

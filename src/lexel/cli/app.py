@@ -23,7 +23,7 @@ from types import FrameType
 
 import typer
 
-from lexel.cli import about, compare, tokens
+from lexel.cli import about, compare, models, tokens, words
 from lexel.errors import LexelError, OutputError
 from lexel.settings import settings
 
@@ -45,10 +45,19 @@ COMMANDS: tuple[Callable[..., int | None], ...] = (
     tokens.explain,
     compare.compare,
     compare.cost,
+    words.embed,
+    words.classify,
     about.methods,
     about.doctor,
     about.demo,
 )
+
+MODELS: dict[str, Callable[..., int | None]] = {
+    "list": models.list_models,
+    "get": models.get,
+    "add": models.add,
+}
+models_app = typer.Typer(help="Models on this machine: list them, get one of the hub, add old weights.")
 
 
 def main() -> None:
@@ -154,3 +163,6 @@ def _main(
 
 for command in COMMANDS:
     app.command()(guarded(command))
+for name, command in MODELS.items():
+    models_app.command(name)(guarded(command))
+app.add_typer(models_app, name="models")

@@ -11,19 +11,23 @@ compared by their data.
 
 import inspect
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from lexel.errors import BadArguments, MissingNeed, PipelineError, SpaceMismatch, UnknownName
+from lexel.errors import BadArguments, MissingNeed, PipelineError, SpaceMismatch
 from lexel.pictures.picture import Picture
 from lexel.pipelines.carets import nearest, point
-from lexel.pipelines.grammar import Stage
-from lexel.pipelines.registry import find, names
+from lexel.pipelines.grammar import Stage, Value, parse
+from lexel.pipelines.registry import find
 from lexel.tokens.meaning import Space
 from lexel.tokens.protocols import Selector, Step, Tokenizer
 from lexel.tokens.value import Tokens
 
 Part: TypeAlias = Tokenizer | Selector | Step
+
+MODEL = re.compile(r"[/:@]")  # in a name: `org/name`, `./folder`, `prefix:…`; a method has none of these
 
 
 @runtime_checkable
@@ -52,19 +56,8 @@ def resolve(stage: Stage) -> object:
     Raises `UnknownName` with the nearest names, and `BadArguments` that points at the argument and shows what the
     method takes. A method says itself which values it takes; its error gets the stage as subject.
     """
-    if re.search(r"[/:@]", stage.name):
-        raise UnknownName(
-            f"{stage.name} names a model, and this version of lexel has no models",
-            hint=f"the methods are {', '.join(sorted(names()))}",
-        )
-    method = find(stage.name)
-    _check_arguments(stage, inspect.signature(method))
-    try:
-        made: object = method(*stage.args, **stage.kwargs)
-    except BadArguments as error:  # it has named itself, or the stage is named here
-        raise error if stage.name in error.reason else error.about(str(stage)) from None
-    except (TypeError, ValueError) as error:  # a method that leaves the check to Python
-        raise BadArguments(str(error), subject=str(stage)) from error
+    is_model = MODEL.search(stage.name)
+    made = _model(stage) if is_model else _method(stage)
     plain = str(Stage(stage.name, stage.args, stage.kwargs))
     for inside in stage.inside:
         selector = resolve(inside.stage)
@@ -75,7 +68,56 @@ def resolve(stage: Stage) -> object:
             message = f"selectors stand inside, and {inside.stage.name} is none"
             raise BadArguments(point(str(stage), len(plain), message))
         made = made.inside(selector, layers=inside.layers)
-    return made
+    return Asked(made, stage.kwargs) if is_model and isinstance(made, Tokenizer) and stage.kwargs else made
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A model whose `tokenize` is always asked for the same: `org/name(space='shared')`."""
+
+    model: Tokenizer
+    arguments: Mapping[str, Value]
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """The evidence that the model can keep."""
+        return self.model.offers if isinstance(self.model, Keeping) else frozenset()
+
+    @cached_property
+    def space(self) -> Space:
+        """What the data of its tokens mean: those of no pictures say it too."""
+        return self.tokenize(()).space
+
+    def tokenize(self, pictures: Iterable[Picture], *, keep: Collection[str] = ()) -> Tokens:
+        """Tokens as the model makes them with these arguments."""
+        asked: Callable[..., Tokens] = self.model.tokenize
+        return asked(pictures, **self.arguments, keep=keep)
+
+    def __repr__(self) -> str:
+        [stage] = parse(repr(self.model)).stages
+        return str(replace(stage, kwargs={**self.arguments}))
+
+
+def _method(stage: Stage) -> object:
+    method = find(stage.name)
+    _check_arguments(stage, inspect.signature(method))
+    try:
+        return method(*stage.args, **stage.kwargs)
+    except BadArguments as error:  # it has named itself, or the stage is named here
+        raise error if stage.name in error.reason else error.about(str(stage)) from None
+    except (TypeError, ValueError) as error:  # a method that leaves the check to Python
+        raise BadArguments(str(error), subject=str(stage)) from error
+
+
+def _model(stage: Stage) -> object:
+    """The model of that name; the arguments of the stage are those of its `tokenize`."""
+    from lexel.loading.load import load
+
+    model = load(stage.name)
+    signature = inspect.signature(model.tokenize)
+    own = [p for p in signature.parameters.values() if p.name not in ("pictures", "keep")]
+    _check_arguments(stage, signature.replace(parameters=own))
+    return model
 
 
 def wire(

@@ -4,10 +4,10 @@
     splits_where          0     2         5
     places of the picked  0   1     0 1 2
 
-Written with operators and the segment primitives alone, so that they run on NumPy and on torch.
+Written with operators and the primitives alone, so that they run on NumPy and on torch.
 """
 
-from lexel.ragged.ops import repeat, segment_sum
+from lexel.ragged.ops import repeat, segment_sum, splits_of
 from lexel.shapes import Array, Bool, Int
 
 
@@ -20,6 +20,4 @@ def places(splits: Int[Array, "S1"]) -> Int[Array, "N"]:
 
 def splits_where(mask: Bool[Array, "N"], splits: Int[Array, "S1"]) -> Int[Array, "S1"]:
     """The splits of the picked rows."""
-    picked = splits * 0
-    picked[1:] = segment_sum(mask * 1, splits).cumsum(0)
-    return picked
+    return splits_of(segment_sum(mask * 1, splits))

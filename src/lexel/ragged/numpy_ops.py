@@ -93,3 +93,23 @@ def take(x: Shaped[Array, "N *rest"], rows: Int[Array, "E"]) -> Shaped[Array, "E
 def repeat(x: Shaped[Array, "S *rest"], counts: Int[Array, "S"]) -> Shaped[Array, "N *rest"]:
     """Row s of `x`, `counts[s]` times: spreads a value a segment over its rows."""
     return np.repeat(x, counts, axis=0)
+
+
+def splits_of(counts: Int[Array, "S"]) -> Int[Array, "S1"]:
+    """Where segments of so many rows begin and end."""
+    return np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
+
+
+def bounds(owners: Int[Array, "N"], count: int) -> Int[Array, "S1"]:
+    """The splits of rows that are sorted by their owner, 0 to `count` − 1."""
+    return np.searchsorted(owners, np.arange(count + 1))
+
+
+def host(x: Shaped[Array, "*any"]) -> Shaped[Array, "*any"]:
+    """`x` itself."""
+    return x
+
+
+def like(x: Shaped[Array, "*any"], model: Shaped[Array, "*others"]) -> Shaped[Array, "*any"]:
+    """`x` itself: it is NumPy's already."""
+    return x

@@ -7,15 +7,18 @@
 Keep, drop, hard merge, soft and overlapping merge are all edges from a source token to a target token, with an
 optional weight. Twelve layers of merging compose to one plan from first to last tokens (`then`): the thing that is
 applied, drawn and checked.
+
+What towers do in every layer (`keep`, `assign`, `mean`, `take`, `out_mass`) runs on NumPy and on torch. What is done
+once at the door (`union`, `then`, `scatter`) is NumPy's: take the plan to the `host` first.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from lexel.ragged.groups import places, splits_where
-from lexel.ragged.ops import repeat, segment_argsort, segment_max, segment_sum, take
+from lexel.ragged.ops import bounds, host, repeat, segment_argsort, segment_max, segment_sum, splits_of, take
 from lexel.shapes import Array, Bool, Float, Int, Num, Shaped
 
 
@@ -43,15 +46,15 @@ class Plan:
     @classmethod
     def identity(cls, splits: Int[Array, "B1"]) -> "Plan":
         """Every token stays what it is."""
-        rows = places(splits) + repeat(splits[:-1], splits[1:] - splits[:-1])
+        rows = _rows(splits)
         return cls(rows, rows, None, splits, splits, joins=False)
 
     @classmethod
     def keep(cls, kept: Bool[Array, "N"], splits: Int[Array, "B1"]) -> "Plan":
         """Keep the tokens where `kept`, drop the others; order stays."""
-        return cls(
-            np.flatnonzero(kept), np.arange(int(kept.sum())), None, splits, splits_where(kept, splits), joins=False
-        )
+        rows = _rows(splits)
+        source = rows[kept]
+        return cls(source, rows[: len(source)], None, splits, splits_where(kept, splits), joins=False)
 
     @classmethod
     def assign(cls, target: Int[Array, "N"], splits_in: Int[Array, "B1"], splits_out: Int[Array, "B1"]) -> "Plan":
@@ -66,17 +69,17 @@ class Plan:
     @cached_property
     def edges(self) -> Int[Array, "M1"]:
         """Target t owns the edges `edges[t]:edges[t + 1]`."""
-        return np.searchsorted(self.target, np.arange(int(self.splits_out[-1]) + 1))
+        return bounds(self.target, int(self.splits_out[-1]))
 
     @cached_property
     def hard(self) -> bool:
         """Whether each token goes to one target at most, with weight 1."""
-        return self.weight is None and len(np.unique(self.source)) == len(self.source)
+        return self.weight is None and len(self.source) == len(self.dropped) - int(self.dropped.sum())
 
     @cached_property
     def dropped(self) -> Bool[Array, "N"]:
         """Which tokens are in no edge."""
-        lost = np.ones(int(self.splits_in[-1]), bool)
+        lost: Array = _rows(self.splits_in) >= 0
         lost[self.source] = False
         return lost
 
@@ -89,6 +92,18 @@ class Plan:
         source, first = np.unique(self.source[order], return_index=True)
         home[source] = self.target[order][first]
         return home
+
+    def host(self) -> "Plan":
+        """The same plan in NumPy."""
+        return replace(
+            self,
+            source=host(self.source),
+            target=host(self.target),
+            weight=None if self.weight is None else host(self.weight),
+            splits_in=host(self.splits_in),
+            splits_out=host(self.splits_out),
+            grid=None if self.grid is None else host(self.grid),
+        )
 
     def share(self, mass: Float[Array, "N"]) -> Float[Array, "E"]:
         """What each edge carries: weight · mass of its source."""
@@ -106,18 +121,18 @@ class Plan:
         """
         if not self.joins:
             return take(x, self.source)
-        if not np.issubdtype(x.dtype, np.floating):
+        if isinstance(x, np.ndarray) and not np.issubdtype(x.dtype, np.floating):
             x = x.astype(np.float32)
-        joined = np.diff(self.edges) > 1
-        first = self.edges[:-1]
+        counts = self.edges[1:] - self.edges[:-1]
+        joined = counts > 1
+        mean = take(x, self.source[self.edges[:-1]])
         if not joined.any():
-            return take(x, self.source[first])
-        share = self.share(mass).astype(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
-        mean = take(x, self.source[first])
-        among = np.repeat(joined, np.diff(self.edges))
-        splits = np.concatenate(([0], np.cumsum(np.diff(self.edges)[joined])))
+            return mean
+        share = self.share(mass).reshape(-1, *[1] * (x.ndim - 1))
+        among = repeat(joined, counts)
+        splits = splits_of(counts[joined])
         total = segment_sum(share[among], splits)
-        mean[joined] = segment_sum(take(x, self.source[among]) * share[among], splits) / total
+        mean[joined] = _cast(segment_sum(take(x, self.source[among]) * share[among], splits) / total, mean)
         return mean
 
     def take(self, x: Shaped[Array, "N *rest"], mass: Float[Array, "N"]) -> Shaped[Array, "M *rest"]:
@@ -180,3 +195,15 @@ class Plan:
         total[total == 0] = 1
         weight = weight.reshape(-1, *[1] * (y.ndim - 1))
         return segment_sum(take(y, self.target[order]) * weight, edges) / total.reshape(-1, *[1] * (y.ndim - 1))
+
+
+def _rows(splits: Int[Array, "S1"]) -> Int[Array, "N"]:
+    """0, 1, … N − 1."""
+    rows: Array = places(splits) + repeat(splits[:-1], splits[1:] - splits[:-1])
+    return rows
+
+
+def _cast(x: Num[Array, "N *rest"], model: Num[Array, "M *rest"]) -> Num[Array, "N *rest"]:
+    """`x` in the dtype of `model`."""
+    cast: Array = x.astype(model.dtype) if isinstance(x, np.ndarray) else x.to(model.dtype)
+    return cast

@@ -6,6 +6,7 @@ import numpy as np
 
 from lexel.errors import BadArguments
 from lexel.ragged.groups import splits_where
+from lexel.ragged.ops import host, like
 from lexel.ragged.plan import Plan
 from lexel.shapes import Array, Float, Int
 from lexel.tokens.protocols import Evidence
@@ -17,16 +18,17 @@ def raster_plan(stage: object, evidence: Evidence, weights: Weights) -> Plan:
     """A new raster a picture: target (i, j) is made of source (y, x) with weight `rows[i, y] · cols[j, x]`.
 
     `weights(h, w)` gives both matrices for a raster of h × w. Tokens that are no regions stay, before the raster.
-    Raises `BadArguments` in the words of `stage` for a picture whose tokens lie on no raster.
+    It is decided on the host, where rasters are small numbers. Raises `BadArguments` in the words of `stage` for a
+    picture whose tokens lie on no raster.
     """
-    protected = evidence.protected()
-    regions = np.diff(splits_where(~protected, evidence.splits))
-    if (evidence.grid.prod(axis=1) != regions).any():
+    protected, splits, rasters = host(evidence.protected()), host(evidence.splits), host(evidence.grid)
+    regions = np.diff(splits_where(~protected, splits))
+    if (rasters.prod(axis=1) != regions).any():
         raise BadArguments(f"{stage!r} works on a raster, and these tokens lie on none: they were merged or dropped")
-    grid = np.zeros_like(evidence.grid)
+    grid = np.zeros_like(rasters)
     sources, targets, edge_weights, splits_out = [_none(int)], [_none(int)], [_none(np.float32)], [0]
-    for b, (h, w) in enumerate(evidence.grid.tolist()):
-        rows = np.arange(evidence.splits[b], evidence.splits[b + 1])
+    for b, (h, w) in enumerate(rasters.tolist()):
+        rows = np.arange(splits[b], splits[b + 1])
         fixed, region = rows[protected[rows]], rows[~protected[rows]]
         y, x = weights(h, w)
         target, source, weight = _outer(y, x)
@@ -38,12 +40,12 @@ def raster_plan(stage: object, evidence: Evidence, weights: Weights) -> Plan:
         splits_out.append(first + (len(y) * len(x) if h * w else 0))
     weight = np.concatenate(edge_weights)
     return Plan(
-        source=np.concatenate(sources),
-        target=np.concatenate(targets),
-        weight=None if (weight == 1).all() else weight,
+        source=like(np.concatenate(sources), evidence.splits),
+        target=like(np.concatenate(targets), evidence.splits),
+        weight=None if (weight == 1).all() else like(weight, evidence.splits),
         splits_in=evidence.splits,
-        splits_out=np.array(splits_out, np.int64),
-        grid=grid,
+        splits_out=like(np.array(splits_out, np.int64), evidence.splits),
+        grid=like(grid, evidence.splits),
     )
 
 

@@ -10,10 +10,12 @@ Checked by test_random_drop_does_not_depend_on_the_batch, test_random_drop_keeps
 """
 
 from dataclasses import KW_ONLY, dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from lexel.errors import BadArguments
+from lexel.ragged.ops import host, like
 from lexel.ragged.plan import Plan
 from lexel.tokens.protocols import Evidence, stage_text
 
@@ -47,9 +49,9 @@ class RandomDrop:
 
     def plan(self, evidence: Evidence) -> Plan:
         """A draw a picture."""
-        kept = evidence.protected()
-        for start, stop in zip(evidence.splits[:-1].tolist(), evidence.splits[1:].tolist(), strict=True):
+        kept = host(evidence.protected()).copy()
+        for start, stop in pairwise(evidence.splits.tolist()):
             free = np.flatnonzero(~kept[start:stop]) + start
             count = self.keep if isinstance(self.keep, int) else int(np.ceil(self.keep * len(free)))
             kept[np.random.default_rng([self.seed, len(free)]).permutation(free)[:count]] = True
-        return Plan.keep(kept, evidence.splits)
+        return Plan.keep(like(kept, evidence.splits), evidence.splits)

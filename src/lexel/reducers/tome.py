@@ -18,7 +18,7 @@ from dataclasses import KW_ONLY, dataclass
 
 from lexel.errors import BadArguments
 from lexel.ragged.groups import places, splits_where
-from lexel.ragged.ops import repeat, segment_argsort, segment_match
+from lexel.ragged.ops import repeat, segment_argsort, segment_match, splits_of
 from lexel.ragged.plan import Plan
 from lexel.tokens.protocols import Evidence, stage_text
 
@@ -73,11 +73,9 @@ class ToMe:
         by_place, by_score = places(u_splits), (rank - repeat(quota, a_counts))[~merged]
         ordered = repeat(p_counts > 0, u_counts)
 
-        splits_out = splits * 0
-        splits_out[1:] = (p_counts + u_counts + b_counts).cumsum(0)
-        into = repeat(
-            splits_out[:-1], splits[1:] - splits[:-1]
-        )  # the first target of the picture, then the place in it
+        splits_out = splits_of(p_counts + u_counts + b_counts)
+        # The first target of the picture, then the place in it.
+        into = repeat(splits_out[:-1], splits[1:] - splits[:-1])
         into[protected] += places(p_splits)
         into[unmerged] += repeat(p_counts, u_counts) + by_place * ordered + by_score * ~ordered
         into[b] += repeat(p_counts + u_counts, b_counts) + places(b_splits)

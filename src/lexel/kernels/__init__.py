@@ -1,0 +1,1 @@
+"""Linear layers and attention, each one stateless function."""

@@ -1,0 +1,1 @@
+"""Loading: names and files → modules, and back."""

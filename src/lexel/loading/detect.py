@@ -1,0 +1,115 @@
+"""Config and keys → layout, or one sentence that says what was found and what was expected.
+
+    config.json "model_type": "siglip" ─┐
+                                        ├─►  the layout whose family and whose marks both fit
+    vision_model.head.probe, … ─────────┘
+
+The config alone is not believed: a folder whose tensors are another family's would load half of them.
+"""
+
+import importlib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lexel.errors import UnknownLayout
+from lexel.loading.files import CONFIGS, JSON, Checkpoint, Fields, Tensors
+from lexel.loading.table import Table
+from lexel.pictures.prepare import Preparation
+from lexel.words.value import Speller
+
+if TYPE_CHECKING:
+    from lexel.towers._config import ImageConfig, TextConfig
+    from lexel.towers._modified_resnet import ResNetConfig
+
+LAYOUTS = ("clip", "siglip", "openclip")  # files in layouts/
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a checkpoint holds, as the towers want to hear it: None where a half is absent."""
+
+    image: "ImageConfig | ResNetConfig | None"
+    text: "TextConfig | None"
+    preparation: Preparation
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One published way to write a family down.
+
+    name       as messages say it
+    file       where the settings are; "" where its tensors say everything
+    family     whether these settings are of it
+    marks      a key of every file that holds an image tower, and one of every other
+    keys       ours and theirs
+    parts      settings and shapes → configs
+    image      "module:Class" of the image tower; imported when it is built
+    text       …and of the text tower
+    speller    how its words are spelled
+    biased     whether logits have a bias
+    settings   what `file` says of such a model, {} where it is another layout's; None: never written so
+    """
+
+    name: str
+    file: str
+    family: Callable[[Fields], bool]
+    marks: tuple[str, ...]
+    keys: Table
+    parts: Callable[[Fields, Shapes], Parts]
+    image: str
+    text: str
+    speller: Callable[[Checkpoint, int], Speller | None]
+    biased: bool = False
+    settings: Callable[[Parts], dict[str, JSON]] | None = None
+
+    def marked(self, names: Collection[str]) -> bool:
+        """Whether the keys of a file are of it."""
+        images = any(name.startswith(("vision_model.", "visual.")) for name in names)
+        return self.marks[0 if images else -1] in names
+
+
+def layouts() -> list[Layout]:
+    """Every layout that lexel reads."""
+    modules = [importlib.import_module(f"lexel.loading.layouts.{name}") for name in LAYOUTS]
+    return [layout for module in modules for layout in module.LAYOUTS]
+
+
+def detect(checkpoint: Checkpoint, tensors: Tensors) -> tuple[Layout, Fields, Tensors]:
+    """The layout of a checkpoint, its settings, and its tensors under their full names.
+
+    Raises `UnknownLayout` in one sentence: what was expected, what was found, the first key.
+    """
+    settings = {file: fields for file in CONFIGS if (fields := checkpoint.fields(file))}
+    named = [layout for layout in layouts() if layout.file in settings and layout.family(settings[layout.file])]
+    for layout in named:
+        whole = tensors.under(_prefix(settings[layout.file], tensors.entries))
+        if layout.marked(whole.entries):
+            return layout, settings[layout.file], whole
+    for layout in layouts():
+        if not layout.file and layout.marked(tensors.entries):
+            return layout, Fields({}, checkpoint.name), tensors
+    if named:
+        said = f"{named[0].file} says {named[0].name}, whose files have {named[0].marks[0]}"
+    elif settings:
+        kinds = " and ".join(f"{file} says {_kind(fields)}" for file, fields in settings.items())
+        said = f"{kinds}; lexel reads {', '.join(layout.name for layout in layouts())}"
+    else:
+        said = f"has neither {' nor '.join(CONFIGS)}"
+    raise UnknownLayout(f"{said}; {tensors.first}", subject=checkpoint.name)
+
+
+def _prefix(fields: Fields, names: Collection[str]) -> str:
+    """What transformers 5 leaves out before every name where it saves a half alone."""
+    half = fields.text("model_type").rpartition("_model")[0].rpartition("_")[2]
+    prefix = f"{half}_model."
+    return prefix if half in ("vision", "text") and not any(name.startswith(prefix) for name in names) else ""
+
+
+def _kind(fields: Fields) -> str:
+    """What settings of an unknown family say of themselves."""
+    trunk = fields.table("model_cfg").table("vision_cfg").values.get("timm_model_name")
+    kind = fields.values.get("model_type") or fields.values.get("architectures") or trunk or sorted(fields.values)[:5]
+    return repr(kind)[:80]

@@ -1,0 +1,1 @@
+"""Published layouts: a family's files a file, a key a line."""

@@ -1,0 +1,141 @@
+"""`lexel.load` and `lexel.save`: a name → a model with every weight from its files, and back.
+
+    name ─► checkpoint ─► layout, configs ─► towers without memory ─► every tensor once ─► model
+            hub.py        detect.py, layouts/  torch's "meta"         fill.py
+
+Nothing is ever initialised at random, nothing of a checkpoint runs, and nothing but a name of the hub touches the
+network.
+"""
+
+import importlib
+import json
+import shutil
+from pathlib import Path
+from typing import Literal
+
+from lexel.disk import commit, commit_bytes
+from lexel.errors import BadArguments, LoadError
+from lexel.loading import hub, processor
+from lexel.loading.detect import Layout, Parts, detect, layouts
+from lexel.loading.files import JSON, WEIGHTS_OF, Checkpoint, Tensors
+from lexel.loading.fill import fill, places
+from lexel.loading.spellers import LateSpeller
+from lexel.needs import torch
+from lexel.towers._dual import Dual
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def load(
+    name: str | Path,
+    *,
+    device: str = "auto",
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
+    part: Literal["image", "text"] | None = None,
+) -> Dual:
+    """A model with its published weights, in `eval()` and without gradients.
+
+    name     `org/name` or `org/name@revision` of the hub, `./folder` or a safetensors file in it, `open_clip:NAME/TAG`
+    device   "auto": an accelerator where there is one, else the CPU; or a name of torch's
+    dtype    "auto": float32 on the CPU, elsewhere as most of it is stored. Scale and bias of logits stay float32
+    part     "image" or "text": that tower alone
+
+    Raises `UnknownName` and `Offline`, `LoadError` for a broken file, and of its kinds `UnknownLayout` for another
+    family, `MissingKeys` for tensors missing and left over, `WrongShape`, `UnsafeFile` for pickles.
+
+        clip = lexel.load("openai/clip-vit-base-patch16")
+    """
+    if part not in ("image", "text", None):
+        raise BadArguments(f'part is "image", "text" or None, not {part!r}')
+    if dtype not in ("auto", *DTYPES):
+        raise BadArguments(f"dtype is auto, {', '.join(DTYPES)}, not {dtype!r}")
+    where = _device(device)
+    checkpoint = hub.checkpoint(name)
+    layout, settings, tensors = detect(checkpoint, Tensors.of(checkpoint.weights()))
+    parts = layout.parts(settings, tensors.shapes)
+    whole = _built(layout, parts, checkpoint, tensors)
+    found = places(whole, layout.keys, tensors, subject=checkpoint.name)
+    half = Parts(parts.image if part != "text" else None, parts.text if part != "image" else None, parts.preparation)
+    if half.image is None and half.text is None:
+        raise LoadError(f"has no {part} tower", subject=checkpoint.name)
+    model = whole if half == parts else _built(layout, half, checkpoint, tensors)
+    stored = dtype if dtype != "auto" else "float32" if where.type == "cpu" else tensors.dtype
+    fill(model, found, tensors, device=where, dtype=DTYPES[stored])
+    return model.eval().requires_grad_(False)
+
+
+def save(model: Dual, folder: str | Path) -> None:
+    """Write a model to `folder` as its family publishes it: config.json, model.safetensors, and how to prepare.
+
+    The words go with it where it was loaded from a folder that has them. What is there under these names is replaced.
+    Raises `LoadError` for a model whose family has no such layout, `OutputError` when the disk is full.
+    """
+    folder = Path(folder)
+    layout, settings = _layout_of(model)
+    state: dict[str, torch.Tensor] = {}
+    for ours, value in model.state_dict().items():
+        state |= layout.keys.stored(ours, value.detach())
+    from safetensors.torch import save_file
+
+    with commit(folder / WEIGHTS_OF[layout.file]) as temporary:
+        save_file(state, temporary, metadata={"format": "pt"})
+    files = {layout.file: settings}
+    if layout.file == processor.OPENCLIP:
+        settings["preprocess_cfg"] = processor.written_openclip(model.preparation)
+    elif model.image is not None:
+        files[processor.FILE] = processor.written(model.preparation)
+    for name, values in files.items():
+        commit_bytes(folder / name, (json.dumps(values, indent=2, sort_keys=True) + "\n").encode())
+    if isinstance(model.speller, LateSpeller):
+        _copy_words(model.speller.checkpoint, folder)
+
+
+def _built(layout: Layout, parts: Parts, checkpoint: Checkpoint, tensors: Tensors) -> Dual:
+    """The model without memory."""
+    with torch.device("meta"):
+        model = Dual(
+            _class(layout.image)(parts.image) if parts.image else None,
+            _class(layout.text)(parts.text) if parts.text else None,
+            preparation=processor.preparation(checkpoint, family=parts.preparation),
+            speller=layout.speller(checkpoint, parts.text.length) if parts.text else None,
+            biased=layout.biased,
+            name=checkpoint.name,
+            digest=tensors.digest,
+        )
+    if parts.image is None or parts.text is None:  # nothing to compare with: halves are published without them
+        for name in ("logit_scale", "logit_bias"):
+            setattr(model, name, None)
+    return model
+
+
+def _class(named: str) -> type:
+    module, _, name = named.partition(":")
+    found: type = getattr(importlib.import_module(module), name)
+    return found
+
+
+def _layout_of(model: Dual) -> tuple[Layout, dict[str, JSON]]:
+    """The layout that a model is written in, and its settings."""
+    towers = {f"{type(tower).__module__}:{type(tower).__name__}" for tower in (model.image, model.text) if tower}
+    parts = Parts(getattr(model.image, "config", None), getattr(model.text, "config", None), model.preparation)
+    for layout in layouts():
+        if layout.settings and towers <= {layout.image, layout.text} and (said := layout.settings(parts)):
+            return layout, said
+    raise LoadError(f"no published layout holds {' and '.join(sorted(towers))}", subject=model.name)
+
+
+def _copy_words(checkpoint: Checkpoint, folder: Path) -> None:
+    for name in hub.WORDS:
+        source = checkpoint.folder / name
+        if source.is_file() and source.resolve() != (folder / name).resolve():
+            with commit(folder / name) as temporary:
+                shutil.copyfile(source, temporary)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise BadArguments(f"torch knows no device {name!r}") from error

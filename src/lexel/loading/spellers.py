@@ -1,0 +1,84 @@
+"""The words of a checkpoint: its tokenizer files, read when the first words are asked for.
+
+A picture needs none of them, and a vocabulary takes longer to read than half the weights. A folder without them loads
+all the same, and so does one where they are broken; the first words are then an error that names the file.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from lexel.errors import LoadError
+from lexel.loading.files import Checkpoint
+from lexel.words import clean
+from lexel.words.bpe import ClipSpeller
+from lexel.words.pieces import PieceSpeller
+from lexel.words.value import Speller, Words
+
+
+@dataclass(frozen=True)
+class LateSpeller:
+    """A speller that is made when it is first used; the files that it is made from are `checkpoint`'s."""
+
+    checkpoint: Checkpoint
+    length: int
+    make: Callable[[], Speller] = field(repr=False)
+
+    @property
+    def pad(self) -> int:
+        """What fills rows up."""
+        return self._speller.pad
+
+    @property
+    def start(self) -> int | None:
+        """What stands before every text."""
+        return self._speller.start
+
+    @property
+    def end(self) -> int:
+        """What stands behind every text."""
+        return self._speller.end
+
+    def __call__(self, texts: Sequence[str], *, length: int | None = None) -> Words:
+        """Texts to ids. Raises `LoadError` that names the file where the tokenizer is missing or broken."""
+        return self._speller(texts, length=length)
+
+    @cached_property
+    def _speller(self) -> Speller:
+        try:
+            return self.make()
+        except LoadError as error:
+            raise LoadError(error.reason, subject=self.checkpoint.said(error.subject), hint=error.hint) from error
+
+
+def plain_clip_words(checkpoint: Checkpoint, length: int) -> Speller | None:
+    """CLIP as Hugging Face spells it: the files beside it, texts not repaired."""
+    return _late(
+        checkpoint,
+        length,
+        ("tokenizer.json", "vocab.json"),
+        lambda: ClipSpeller.from_folder(checkpoint.folder, clean=clean.clip_plain, length=length),
+    )
+
+
+def published_clip_words(checkpoint: Checkpoint, length: int) -> Speller | None:
+    """CLIP as OpenCLIP spells it: the published vocabulary, texts repaired."""
+    return LateSpeller(checkpoint, length, lambda: ClipSpeller.published(length=length))
+
+
+def piece_words(checkpoint: Checkpoint, length: int) -> Speller | None:
+    """SigLIP's pieces, from the files beside it."""
+    return _late(
+        checkpoint,
+        length,
+        ("tokenizer.json", "spiece.model"),
+        lambda: PieceSpeller.from_folder(checkpoint.folder, length=length),
+    )
+
+
+def _late(
+    checkpoint: Checkpoint, length: int, files: tuple[str, ...], make: Callable[[], Speller]
+) -> LateSpeller | None:
+    """None where the checkpoint has none of these files: the model says so when it is asked for words."""
+    there = any((checkpoint.folder / file).is_file() for file in files)
+    return LateSpeller(checkpoint, length, make) if there else None

@@ -1,0 +1,1 @@
+"""Blocks that two methods share; no family by name."""

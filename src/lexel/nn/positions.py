@@ -1,0 +1,30 @@
+"""Learned positions on a raster, and how published towers stretch them to another one."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lexel.needs import torch
+from lexel.shapes import Float
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How a table of positions is resampled to another raster, pixel centres aligned at the half.
+
+    mode        "bicubic" or "bilinear"
+    antialias   whether a smaller raster averages more cells (OpenCLIP, NaFlex) or picks them (`transformers`)
+    """
+
+    mode: Literal["bicubic", "bilinear"] = "bicubic"
+    antialias: bool = False
+
+    def __call__(self, table: Float[torch.Tensor, "n D"], grid: tuple[int, int]) -> Float[torch.Tensor, "m D"]:
+        """Positions of a raster (rows, columns), row by row, from those of a square one. Computed in float32."""
+        side = int(len(table) ** 0.5)
+        if grid == (side, side):
+            return table
+        image = table.float().view(1, side, side, -1).permute(0, 3, 1, 2)
+        resized = torch.nn.functional.interpolate(
+            image, size=grid, mode=self.mode, align_corners=False, antialias=self.antialias
+        )
+        return resized.flatten(2)[0].T.to(table.dtype)

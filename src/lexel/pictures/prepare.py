@@ -1,0 +1,190 @@
+"""What a published tower was trained to see: a `Picture` → prepared pixels, and the rectangle that they show.
+
+    upright original        resized              cropped               view, in unit coordinates of the original
+    ┌─────────────┐      ┌─────────┐          ┌─┬─────┬─┐
+    │             │  ─►  │         │    ─►    │ │░░░░░│ │  ─►  x0 = left / width, x1 = (left + side) / width, …
+    └─────────────┘      └─────────┘          └─┴─────┴─┘
+
+    Shortest   the shorter side becomes so long, the longer in proportion, truncated      CLIP
+    Longest    the whole picture fits, rounded; what is left over is filled: a letterbox   OpenCLIP "longest"
+    Squash     exactly this size, whatever the aspect                                      SigLIP
+    Patches    whole patches, at most so many, the aspect nearly kept                      NaFlex
+
+Equal to the Pillow backend of `transformers` bit by bit: uint8 is resized by Pillow, a crop that is larger than the
+picture is filled with black before anything is scaled, and the 256 levels of each channel are scaled and normalised in
+the same order and precision.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from lexel.pictures.picture import Picture
+from lexel.shapes import Array, Float, UInt8
+
+CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+HALF = (0.5, 0.5, 0.5)
+
+RESIZED_PIXELS = 1 << 26  # a picture 1 × 1,000,000 would become 224 × 224,000,000: beyond this only the crop is made
+
+Size = tuple[int, int]
+View = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Shortest:
+    """The shorter side becomes `edge`, the longer `int(edge · long / short)`."""
+
+    edge: int
+
+    def target(self, size: Size) -> Size:
+        """The (height, width) that a picture of (height, width) is resized to."""
+        height, width = size
+        longer = int(self.edge * max(size) / min(size))
+        return (longer, self.edge) if width <= height else (self.edge, longer)
+
+
+@dataclass(frozen=True)
+class Longest:
+    """The largest size of the same aspect inside `size`, each side rounded (to even at one half)."""
+
+    size: Size
+
+    def target(self, size: Size) -> Size:
+        """The (height, width) that a picture of (height, width) is resized to."""
+        ratio = max(size[0] / self.size[0], size[1] / self.size[1])
+        return max(1, round(size[0] / ratio)), max(1, round(size[1] / ratio))
+
+
+@dataclass(frozen=True)
+class Squash:
+    """Exactly `size` (height, width); the aspect is lost."""
+
+    size: Size
+
+    def target(self, size: Size) -> Size:
+        """`size`, for every picture."""
+        return self.size
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Sides of whole patches, at most `most` of them; small pictures grow. Found by the bisection of the original.
+
+    A closed form would decide ties differently.
+    """
+
+    patch_size: int
+    most: int
+
+    def target(self, size: Size) -> Size:
+        """The (height, width) that a picture of (height, width) is resized to."""
+        low, high = 1e-6, 100.0
+        while high - low >= 1e-5:
+            scale = (low + high) / 2
+            height, width = self._at(scale, size)
+            if (height / self.patch_size) * (width / self.patch_size) <= self.most:
+                low = scale
+            else:
+                high = scale
+        return self._at(low, size)
+
+    def _at(self, scale: float, size: Size) -> Size:
+        height, width = (max(1, math.ceil(side * scale / self.patch_size)) * self.patch_size for side in size)
+        return height, width
+
+
+Resize = Shortest | Longest | Squash | Patches
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How one family prepares pictures.
+
+    resize     one of the four rules above; None leaves the size
+    crop       (height, width) cut from the middle, or filled up to; None: all of it
+    rounding   of an odd margin: "down" as `transformers` does, "even" as torchvision and OpenCLIP do
+    kernel     Pillow's resampling, antialiased
+    fill       level 0–255 of what lies outside the picture
+    scale      what a level is multiplied by
+    mean, std  of each channel, after that
+
+    `prepare` is all that it does.
+    """
+
+    resize: Resize | None
+    crop: Size | None = None
+    rounding: Literal["down", "even"] = "down"
+    kernel: Image.Resampling = Image.Resampling.BICUBIC
+    fill: int = 0
+    scale: float = 1 / 255
+    mean: tuple[float, float, float] = CLIP_MEAN
+    std: tuple[float, float, float] = CLIP_STD
+
+    def prepare(self, picture: Picture) -> tuple[Float[Array, "3 H W"], View]:
+        """Prepared pixels, float32 in the family's own range, and the rectangle of the original that they show.
+
+        The view is x0 y0 x1 y1 in unit coordinates of the upright original; outside 0…1 where the picture was filled
+        up. A picture that was shrunk while it was decoded is prepared to the size that the original would be.
+        """
+        pixels, view = self.pixels(picture)
+        return np.stack([levels[pixels[..., c]] for c, levels in enumerate(self._levels)]), view
+
+    def pixels(self, picture: Picture) -> tuple[UInt8[Array, "H W 3"], View]:
+        """The same before scaling: uint8, 0–255."""
+        height, width = self.resize.target(picture.size) if self.resize else picture.pixels.shape[:2]
+        rows, columns = self.crop or (height, width)
+        top, left = self._offset(height, rows), self._offset(width, columns)
+        inside = max(0, top), max(0, left), min(height, top + rows), min(width, left + columns)
+        pixels = _resized(picture.pixels, (height, width), inside, self.kernel)
+        if pixels.shape[:2] != (rows, columns):
+            canvas = np.full((rows, columns, 3), self.fill, np.uint8)
+            canvas[inside[0] - top : inside[2] - top, inside[1] - left : inside[3] - left] = pixels
+            pixels = canvas
+        return pixels, (left / width, top / height, (left + columns) / width, (top + rows) / height)
+
+    def _offset(self, side: int, crop: int) -> int:
+        if self.rounding == "down":
+            return (side - crop) // 2
+        return round((side - crop) / 2) if side >= crop else -((crop - side) // 2)
+
+    @cached_property
+    def _levels(self) -> Float[Array, "3 256"]:
+        """What each level of each channel becomes: the arithmetic of 256 numbers instead of a picture's."""
+        scaled = (np.arange(256, dtype=np.float64) * self.scale).astype(np.float32)
+        mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
+        return (scaled - mean[:, None]) / std[:, None]
+
+
+def clip(size: int) -> Preparation:
+    """CLIP's own, as `CLIPImageProcessor` has it: shorter side, centre crop, bicubic."""
+    return Preparation(Shortest(size), crop=(size, size))
+
+
+def siglip(size: int) -> Preparation:
+    """SigLIP's own, as `SiglipImageProcessor` has it: squash, bicubic, −1…1."""
+    return Preparation(Squash((size, size)), mean=HALF, std=HALF)
+
+
+def naflex(patch_size: int, most: int) -> Preparation:
+    """SigLIP 2's NaFlex, as `Siglip2ImageProcessor` has it: whole patches, bilinear, −1…1."""
+    return Preparation(Patches(patch_size, most), kernel=Image.Resampling.BILINEAR, mean=HALF, std=HALF)
+
+
+def _resized(
+    pixels: UInt8[Array, "H W 3"], size: Size, inside: tuple[int, int, int, int], kernel: Image.Resampling
+) -> UInt8[Array, "h w 3"]:
+    """The part `inside` (top, left, bottom, right) of `pixels` resized to `size`."""
+    top, left, bottom, right = inside
+    if pixels.shape[:2] == size:
+        return pixels[top:bottom, left:right]
+    image = Image.fromarray(pixels)
+    if size[0] * size[1] <= RESIZED_PIXELS:
+        return np.asarray(image.resize((size[1], size[0]), kernel))[top:bottom, left:right]
+    y, x = pixels.shape[0] / size[0], pixels.shape[1] / size[1]
+    box = (left * x, top * y, right * x, bottom * y)  # Pillow keeps it in float32: levels may differ by one
+    return np.asarray(image.resize((right - left, bottom - top), kernel, box=box))

@@ -1,0 +1,1 @@
+"""Towers: one published family a file."""

@@ -1,0 +1,53 @@
+"""What leaves a tower: packed tensors and their pictures → `Tokens` on the host."""
+
+from collections.abc import Sequence
+from functools import reduce
+
+import numpy as np
+
+from lexel.needs import torch
+from lexel.nn.transformer import Traced
+from lexel.pictures.picture import Picture
+from lexel.pictures.prepare import View
+from lexel.ragged.packed import Packed
+from lexel.ragged.plan import Plan
+from lexel.ragged.torch_ops import host
+from lexel.shapes import Array, Float
+from lexel.tokens.meaning import PictureTable, Space, implied_boxes
+from lexel.tokens.value import Tokens
+
+
+def tokens_of(
+    traced: Traced, data: Float[torch.Tensor, "N D"], pictures: Sequence[Picture], views: Sequence[View], space: Space
+) -> Tokens:
+    """One token for each row of `data`, with the boxes that the plans of the selectors inside gave it.
+
+    The tower's tensors are about the rows before the first block and after the last; `data` may be another space's.
+    """
+    start, end = traced.start, traced.packed
+    table = PictureTable.of(pictures, views, [(h, w) for h, w in start.grid.tolist()])
+    boxes = implied_boxes(table, host(start.kind), host(start.splits))
+    assert boxes is not None  # a tower's rows are its rasters
+    plans = [plan.host() for plan in traced.plans]
+    if plans:
+        boxes = reduce(Plan.then, plans).union(boxes)
+    return Tokens(
+        data=_floats(data),
+        boxes=boxes,
+        kind=host(end.kind),
+        mass=np.ones(len(boxes), np.float32) if end.mass is None else host(end.mass),
+        level=np.zeros(len(boxes), np.int16),
+        splits=host(end.splits),
+        pictures=table.with_grids(host(end.grid)),
+        space=space,
+        columns={name: _floats(rows) for name, rows in traced.kept.items()},
+    )
+
+
+def whole(packed: Packed) -> Traced:
+    """The trace of a tower that keeps nothing and lets nobody in."""
+    return Traced(packed, packed, {}, ())
+
+
+def _floats(x: Float[torch.Tensor, "N *D"]) -> Float[Array, "N *D"]:
+    return host(x.float())

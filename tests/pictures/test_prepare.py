@@ -1,0 +1,141 @@
+"""Prepared pixels equal the Pillow backend of `transformers` bit by bit, and the view says what they show."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
+
+from lexel.pictures import prepare
+from lexel.pictures.picture import Picture
+from lexel.pictures.prepare import HALF, Longest, Patches, Preparation, Shortest, Squash, clip, naflex, siglip
+
+SIZES = [(int(h), int(w)) for h, w in np.random.default_rng(5).integers(1, 130, (300, 2))]
+sides = st.integers(1, 400)
+
+
+def picture(height, width, *, size=None):
+    pixels = np.random.default_rng(height * 1000 + width).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Picture(pixels, "a.png", size or (height, width), "")
+
+
+def ramp(height, width):
+    """Red says the column and green the row: 0 at one edge, 255 at the other."""
+    y, x = np.mgrid[:height, :width]
+    channels = (x + 0.5) / width * 255, (y + 0.5) / height * 255, 0 * x
+    return Picture(np.stack(channels, axis=-1).round().astype(np.uint8), "ramp.png", (height, width), "")
+
+
+@pytest.mark.parametrize("crop", [28, 37, (21, 40)])
+def test_clip_is_prepared_as_by_its_processor(crop):
+    square = crop if isinstance(crop, tuple) else (crop, crop)
+    processor = CLIPImageProcessorPil(size={"shortest_edge": 28}, crop_size={"height": square[0], "width": square[1]})
+    preparation = Preparation(Shortest(28), crop=square)
+    for size in SIZES:
+        one = picture(*size)
+        expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
+        assert np.array_equal(preparation.prepare(one)[0], expected), size
+
+
+def test_siglip_is_prepared_as_by_its_processor():
+    processor = SiglipImageProcessorPil(size={"height": 28, "width": 35})
+    for size in SIZES:
+        one = picture(*size)
+        expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
+        assert np.array_equal(Preparation(Squash((28, 35)), mean=HALF, std=HALF).prepare(one)[0], expected), size
+
+
+def test_naflex_is_prepared_as_by_its_processor():
+    processor = Siglip2ImageProcessorPil(patch_size=4, max_num_patches=20)
+    for size in SIZES:
+        one = picture(*size)
+        expected = processor(Image.fromarray(one.pixels), return_tensors="np")
+        prepared, view = naflex(4, 20).prepare(one)
+        h, w = expected["spatial_shapes"][0]
+        patches = prepared.reshape(3, h, 4, w, 4).transpose(1, 3, 2, 4, 0).reshape(h * w, -1)
+        assert np.array_equal(patches, expected["pixel_values"][0, : h * w]), size
+        assert view == (0, 0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "grid"),
+    [
+        ((224, 224), (16, 16)),
+        ((480, 640), (14, 18)),
+        ((640, 480), (18, 14)),
+        ((1080, 1920), (12, 21)),
+        ((300, 1000), (9, 28)),
+        ((50, 2000), (3, 85)),
+        ((2000, 3000), (13, 19)),
+        ((33, 47), (13, 19)),
+    ],
+)
+def test_naflex_grids_are_the_published_ones(size, grid):
+    assert Patches(16, 256).target(size) == (grid[0] * 16, grid[1] * 16)
+
+
+@pytest.mark.parametrize(
+    ("rounding", "size", "offset"),
+    [("down", 31, 1), ("even", 31, 2), ("down", 35, 3), ("even", 35, 4), ("down", 33, 2), ("even", 33, 2)],
+)
+def test_an_odd_margin_is_cut_by_the_rule_of_its_source(rounding, size, offset):
+    one = ramp(28, size)
+    pixels, view = Preparation(None, crop=(28, 28), rounding=rounding).pixels(one)
+    assert np.array_equal(pixels, one.pixels[:, offset : offset + 28])
+    assert view == (offset / size, 0, (offset + 28) / size, 1)
+
+
+@pytest.mark.parametrize("rounding", ["down", "even"])
+@given(height=sides, width=sides)
+def test_a_crop_shows_what_its_view_says(rounding, height, width):
+    """Two points of a ramp, read in the prepared pixels, stand where the view puts them."""
+    pixels, (x0, y0, x1, y1) = Preparation(Shortest(32), crop=(32, 32), rounding=rounding).pixels(ramp(height, width))
+    middle = pixels[16, 16].astype(float)
+    step = 255 / min(height, width) + 8  # a picture of few pixels has coarse ramps
+    assert abs(middle[0] / 255 - (x0 + (x1 - x0) * 16.5 / 32)) * 255 <= step
+    assert abs(middle[1] / 255 - (y0 + (y1 - y0) * 16.5 / 32)) * 255 <= step
+    assert max(x1 - x0, y1 - y0) == 1
+
+
+def test_a_letterbox_shows_the_whole_picture_and_a_margin_outside_it():
+    preparation = Preparation(Longest((40, 40)), crop=(40, 40), rounding="even", fill=7)
+    pixels, view = preparation.pixels(ramp(30, 60))
+    assert view == (0, -0.5, 1, 1.5)
+    assert (pixels[:10] == 7).all()
+    assert (pixels[30:] == 7).all()
+    assert np.array_equal(pixels[10:30], np.asarray(Image.fromarray(ramp(30, 60).pixels).resize((40, 20), 3)))
+
+
+def test_a_crop_beyond_the_picture_is_black_before_it_is_normalised():
+    prepared, view = Preparation(None, crop=(4, 4)).prepare(picture(2, 4))
+    black = (0 - np.array(prepare.CLIP_MEAN)) / np.array(prepare.CLIP_STD)
+    assert np.allclose(prepared[:, 0], black[:, None], atol=1e-6)
+    assert view == (0, -0.5, 1, 1.5)
+
+
+def test_a_picture_shrunk_while_decoding_is_prepared_to_the_size_of_its_original():
+    prepared, view = clip(28).prepare(picture(38, 50, size=(301, 397)))
+    assert prepared.shape == (3, 28, 28)
+    assert view == clip(28).prepare(picture(301, 397))[1]
+
+
+def test_a_picture_like_a_thread_is_prepared_without_its_whole_length(monkeypatch):
+    """Shortest edge 28 of 1 × 300 would be 28 × 8,400; the crop alone is the same within one level."""
+    one = picture(1, 300)
+    whole, view = clip(28).pixels(one)
+    monkeypatch.setattr(prepare, "RESIZED_PIXELS", 1000)
+    alone, same = clip(28).pixels(one)
+    assert same == view
+    assert abs(alone.astype(int) - whole).max() <= 1
+    monkeypatch.undo()
+    assert clip(224).prepare(picture(1, 200_000))[0].shape == (3, 224, 224)  # whole: 30 GB
+
+
+def test_the_families_are_their_published_settings():
+    assert clip(224) == Preparation(Shortest(224), crop=(224, 224))
+    assert siglip(384).prepare(picture(5, 9))[0].shape == (3, 384, 384)
+    white = Picture(np.full((2, 2, 3), 255, np.uint8), "white.png", (2, 2), "")
+    assert (siglip(8).prepare(white)[0] == 1).all()
