@@ -81,6 +81,7 @@ class Dual(Loaded):
 
     preparation   pictures → pixels, as the checkpoint was trained
     speller       texts → ids; None where the folder has none
+    biased        whether logits have a bias beside their scale (SigLIP)
     name          what `lexel.load` was given; the model's text in pipelines
     digest        of the weights; spaces of equal digests may be compared
 
@@ -101,8 +102,9 @@ class Dual(Loaded):
         super().__init__()
         self.image, self.text = image, text
         self.preparation, self.speller, self.name, self.digest = preparation, speller, name, digest
-        self.logit_scale = torch.nn.Parameter(torch.zeros(()))
-        self.logit_bias = torch.nn.Parameter(torch.zeros(())) if biased else None
+        whole = image is not None and text is not None  # a half has nothing to be compared with
+        self.logit_scale = torch.nn.Parameter(torch.zeros(())) if whole else None
+        self.logit_bias = torch.nn.Parameter(torch.zeros(())) if whole and biased else None
         self._inside: tuple[Inside, ...] = ()
 
     @property
@@ -248,6 +250,8 @@ class Dual(Loaded):
         return Space("vectors", width, digest=f"{self.digest} shared", name=f"{self.name}, shared with words")
 
     def _scale(self) -> float:
+        if self.logit_scale is None:
+            raise LoadError("is half a model: there is nothing to compare with", subject=self.name)
         return float(self.logit_scale.exp())
 
     def _bias(self) -> float | None:

@@ -25,41 +25,12 @@ from lexel.nn.patches import PatchEmbedding, Pixels, packed
 from lexel.nn.pooling import class_tokens
 from lexel.nn.spelled import Ids, embedded
 from lexel.nn.transformer import Traced, Transformer
-from lexel.pictures.prepare import Preparation
 from lexel.ragged.packed import Packed
 from lexel.shapes import Float, Int
 from lexel.tokens.meaning import Kind
 from lexel.tokens.protocols import Selector
 from lexel.towers._config import ImageConfig, TextConfig
-from lexel.towers._dual import Dual
-from lexel.towers._modified_resnet import ModifiedResNet, ResNetConfig
-from lexel.words.value import Speller, Words
-
-
-class CLIP(Dual):
-    """CLIP of any size, with transformers or with convolutions; a half that is None is absent."""
-
-    def __init__(
-        self,
-        image: ImageConfig | ResNetConfig | None,
-        text: TextConfig | None,
-        *,
-        preparation: Preparation,
-        speller: Speller | None = None,
-        name: str = "unnamed",
-        digest: str = "",
-    ) -> None:
-        pictures: ClipImage | ModifiedResNet | None = None
-        if image is not None:
-            pictures = ModifiedResNet(image) if isinstance(image, ResNetConfig) else ClipImage(image)
-        super().__init__(
-            pictures,
-            None if text is None else ClipText(text),
-            preparation=preparation,
-            speller=speller,
-            name=name,
-            digest=digest,
-        )
+from lexel.words.value import Words
 
 
 class ClipImage(torch.nn.Module):

@@ -24,37 +24,11 @@ from lexel.nn.patches import PatchEmbedding, Pixels, packed
 from lexel.nn.pooling import AttentionPool
 from lexel.nn.spelled import Ids, embedded
 from lexel.nn.transformer import Attention, Traced, Transformer
-from lexel.pictures.prepare import Preparation
 from lexel.ragged.packed import Packed
 from lexel.shapes import Float, Int
 from lexel.tokens.protocols import Selector
 from lexel.towers._config import ImageConfig, TextConfig
-from lexel.towers._dual import Dual
-from lexel.words.value import Speller, Words
-
-
-class SigLIP(Dual):
-    """SigLIP of any size, fixed or NaFlex; a half that is None is absent."""
-
-    def __init__(
-        self,
-        image: ImageConfig | None,
-        text: TextConfig | None,
-        *,
-        preparation: Preparation,
-        speller: Speller | None = None,
-        name: str = "unnamed",
-        digest: str = "",
-    ) -> None:
-        super().__init__(
-            None if image is None else SiglipImage(image),
-            None if text is None else SiglipText(text),
-            preparation=preparation,
-            speller=speller,
-            biased=True,
-            name=name,
-            digest=digest,
-        )
+from lexel.words.value import Words
 
 
 class SiglipImage(torch.nn.Module):
