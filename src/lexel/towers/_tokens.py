@@ -1,6 +1,7 @@
 """What leaves a tower: packed tensors and their pictures → `Tokens` on the host."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 
 import numpy as np
@@ -38,7 +39,7 @@ def tokens_of(
         mass=np.ones(len(boxes), np.float32) if end.mass is None else host(end.mass),
         level=np.zeros(len(boxes), np.int16),
         splits=host(end.splits),
-        pictures=table.with_grids(host(end.grid)),
+        pictures=replace(table, grids=host(end.grid)),
         space=space,
         columns={name: _floats(rows) for name, rows in traced.kept.items()},
     )
