@@ -201,6 +201,9 @@ def test_torch_and_pydantic_stay_out(desk):
         ("tokenize", *GOOD, *TO_FILE),
         ("detokenize", "t.safetensors", "-o", "back"),
         ("show", "photos/a.png", "--with", "patch(8) | tome(r=3)", "-o", "a.html"),
+        ("explain", "patch(8) | tome(r=3)", "photos/a.png"),
+        ("cost", "photos/a.png", "--model", "gpt-4o"),
+        ("compare", "photos/a.png", "--with", "patch(8)", "-o", "a.json"),
     ):
         subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)
 

@@ -9,6 +9,7 @@ from tolerances import close
 
 from lexel.errors import BadArguments, LoadError
 from lexel.loading.load import load, save
+from lexel.towers._dual import Dual
 
 
 @pytest.mark.parametrize("kind", WHOLE)
@@ -153,3 +154,11 @@ def test_weights_in_memory_are_the_models_alone(clip, tmp_path):
     model, before = load(copy), load(clip[1])
     (copy / "model.safetensors").write_bytes(b"")
     assert same(features(model), features(before))
+
+
+def test_the_names_of_hugging_face_are_aliases(references, tmp_path):
+    _, folder = references["clip"]
+    model = Dual.from_pretrained(folder)
+    assert same(features(model, "clip"), features(load(folder), "clip"))
+    model.save_pretrained(tmp_path / "saved")
+    assert same(features(load(tmp_path / "saved"), "clip"), features(model, "clip"))

@@ -1,9 +1,13 @@
-"""What every loaded module has beside its own methods: a copy to train, and a variant that shares its weights."""
+"""What every loaded module has beside its own methods: a copy to train, two aliases, variants that share weights."""
 
+import os
 from copy import copy, deepcopy
-from typing import TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 from lexel.needs import torch
+
+if TYPE_CHECKING:
+    from lexel.towers._dual import Dual
 
 M = TypeVar("M", bound=torch.nn.Module)
 
@@ -14,6 +18,25 @@ class Loaded(torch.nn.Module):
     def trainable(self: M) -> M:
         """A copy with its own weights, in `train()` and with gradients. The loaded module stays what it is."""
         return deepcopy(self).requires_grad_(True).train()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | os.PathLike[str],
+        *,
+        device: str = "auto",
+        dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
+    ) -> "Loaded":
+        """`lexel.load(name, …)`, under the name that users of Hugging Face know."""
+        import lexel
+
+        return lexel.load(os.fspath(name), device=device, dtype=dtype)
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """`lexel.save(self, folder)`, likewise."""
+        import lexel
+
+        lexel.save(cast("Dual", self), os.fspath(folder))
 
 
 def changed(module: M, **children: object) -> M:
