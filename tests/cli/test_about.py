@@ -79,7 +79,8 @@ def test_doctor_as_json_says_the_same(capsys):
     states = {check["name"]: check["state"] for check in said["checks"]}
     assert said["ok"]
     assert states["self-check"] == states["PNG"] == states["numpy"] == "ok"
-    assert states["[heic]"] == ("ok" if present("pillow_heif") else "absent")
+    for extra, module in {"data": "pyarrow", "heic": "pillow_heif", "torch": "torch"}.items():
+        assert states[f"[{extra}]"] == ("ok" if present(module) else "absent")
 
 
 def test_doctor_fails_where_tokens_are_not_what_they_were(capsys, monkeypatch):

@@ -26,7 +26,11 @@ from lexel.settings import Settings
 REQUIRED = ("numpy", "Pillow", "platformdirs", "rich", "safetensors", "typer")
 CODECS = {"jpg": "JPEG", "zlib": "PNG", "webp": "WebP", "avif": "AVIF", "libtiff": "compressed TIFF"}
 NEEDED_CODECS = ("jpg", "zlib")
-EXTRAS = {"heic": ("pillow_heif", "pictures of iPhones (HEIC)")}
+EXTRAS = {
+    "data": ("pyarrow", "parquet and datasets"),
+    "heic": ("pillow_heif", "pictures of iPhones (HEIC)"),
+    "torch": ("torch", "models: CLIP, OpenCLIP, SigLIP"),
+}
 
 # BLAKE2b-128 of the data and boxes of `quadtree(8, 64)` of the box picture camera.png: PNG, so that no decoder rounds.
 KNOWN = "17c9723b8c693dd1d79bc3ede06e00b7"
