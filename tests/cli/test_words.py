@@ -160,3 +160,21 @@ def test_a_model_of_the_hub_is_not_fetched_offline(lexel):
     status, _, err = lexel("models", "get", "open_clip:ViT-B-32/laion2b_s34b_b79k")
     assert status == 5
     assert "laion/CLIP-ViT-B-32-laion2B-s34B-b79K is not on this machine" in err
+
+
+def test_show_paints_where_each_word_is_seen(lexel, tiny):
+    status, _, err = lexel("show", "photos/a.png", "--with", str(tiny), "--words", "dog, snow", "-o", "words.html")
+    assert status == 0, err
+    page = Path("words.html").read_text()
+    assert "The column “dog”." in page
+    assert "The column “snow”." in page
+    [picture] = library.read("photos/a.png")
+    score = library.load(tiny).token_similarity([picture], ["dog", "snow"])["score"]
+    assert f"{score[1:, 0].max():.3g}" in page  # the class token is no region
+
+
+def test_words_need_a_model_that_knows_them(lexel, tiny):
+    for how, words, says in (("patch(16)", "dog", "knows no words"), (str(tiny), " , ", "no word")):
+        status, out, err = lexel("show", "photos/a.png", "--with", how, "--words", words, "-o", "words.html")
+        assert (status, out) == (2, "")
+        assert says in err

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterable
 from contextlib import redirect_stdout
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -18,6 +18,7 @@ from lexel.errors import BadArguments, NoMatch
 if TYPE_CHECKING:
     from lexel.pictures.picture import Picture, Pictures
     from lexel.pipelines.compose import Pipeline
+    from lexel.tokens.value import Tokens
 
 FORMS = ("", ".safetensors", ".parquet")
 DRAWN = (".png", ".svg", ".html")
@@ -133,6 +134,9 @@ def show(
     picture: Annotated[str, typer.Argument(metavar="PICTURE", help="One picture; - is stdin.")],
     pipeline: With,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="A .png, .svg or .html file.")],
+    words: Annotated[
+        str | None, typer.Option(metavar="WORDS", help="a, b, c: paint where a model of words sees each of them.")
+    ] = None,
 ) -> None:
     """Draw tokens on a picture: cells, merged regions, levels, what comes back and what is lost.
 
@@ -140,6 +144,7 @@ def show(
     lexel show photo.jpg --with "quadtree(8, 64)" -o leaves.png
     lexel show photo.jpg --with "patch(16) | tome(r=200)" -o merged.html
     lexel show photo.jpg --with "patch(16) | pool(2)" -o pooled.svg
+    lexel show photo.jpg --with openai/clip-vit-base-patch16 --words "dog, snow" -o words.html
     """
     from lexel.disk import commit_bytes
     from lexel.drawing import html
@@ -157,6 +162,8 @@ def show(
     if found is None:
         raise NoMatch("no picture there", subject=picture)
     trace = how.trace(found)
+    if words is not None:
+        trace = replace(trace, before=_with_words(trace.before, how.tokenizer, found, words))
     seen = views(trace, found, how.tokenizer)
     if output.suffix == ".html":
         parts = [html.heading(str(how), 1), html.paragraph(f"{found.name}: {trace.after!r}"), html.figures(seen)]
@@ -166,6 +173,17 @@ def show(
         data = png(drawing) if output.suffix == ".png" else svg(drawing, title=str(how)).encode()
     commit_bytes(output, data)
     print(f"{trace.after!r} in {escaped(str(output))}")
+
+
+def _with_words(tokens: "Tokens", tokenizer: object, picture: "Picture", words: str) -> "Tokens":
+    """The tokens with a column for each word: the cosine of each token and the word, where both live in one space."""
+    if not hasattr(tokenizer, "token_similarity"):
+        raise BadArguments(f"{tokenizer!r} knows no words", hint="--with a model such as openai/clip-vit-base-patch16")
+    texts = list(dict.fromkeys(word.strip() for word in words.split(",") if word.strip()))
+    if not texts:
+        raise BadArguments("no word in --words", hint='--words "dog, snow"')
+    score = tokenizer.token_similarity([picture], texts)["score"]
+    return tokens.with_(columns={**tokens.columns, **dict(zip(texts, score.T.copy(), strict=True))})
 
 
 def explain(
