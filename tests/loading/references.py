@@ -48,6 +48,8 @@ WHOLE = {
     "siglip": lambda: SiglipModel(SiglipConfig(**SIGLIP)),
     "siglip2": lambda: Siglip2Model(Siglip2Config(**NAFLEX)),
 }
+# A model of every family that has an image tower: the contract of towers is run on each.
+TOWERS = {**WHOLE}
 HALVES = {
     "clip": (CLIPVisionModel, CLIPTextModel),
     "clip with projection": (CLIPVisionModelWithProjection, CLIPTextModelWithProjection),

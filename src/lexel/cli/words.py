@@ -91,10 +91,14 @@ def classify(
     from lexel.runs.run import run
     from lexel.runs.vectors import one_each
     from lexel.tokens.meaning import Space
+    from lexel.towers._dual import Dual
 
     names = _labels(labels)
     said = templates or ["imagenet"]
-    zero_shot = load(model).zero_shot(names, said[0] if len(said) == 1 and "{" not in said[0] else said, multi=multi)
+    encoder = load(model)
+    if not isinstance(encoder, Dual):
+        raise BadArguments("knows no words", subject=model, hint="a dual encoder does: openai/clip-vit-base-patch32")
+    zero_shot = encoder.zero_shot(names, said[0] if len(said) == 1 and "{" not in said[0] else said, multi=multi)
     space = Space("vectors", len(names), digest=f"scores {names}")
     work = one_each(zero_shot.scores if scores else zero_shot, space)
     lines: list[Line] = []

@@ -5,6 +5,7 @@ import numpy as np
 from lexel.errors import BadArguments, UnknownName
 from lexel.pipelines.grammar import parse
 from lexel.pipelines.registry import find
+from lexel.pipelines.resolve import MODEL
 from lexel.shapes import Array
 
 
@@ -20,13 +21,15 @@ def same(a: Array, b: Array) -> bool:
 
 
 def check_is_its_text(method: object) -> None:
-    """`repr` is the canonical text of a stage, and an equal object comes back from it."""
+    """`repr` is the canonical text of a stage, and an equal object comes back from it. Of a model, text is all."""
     said, cls = repr(method), type(method)
     try:
         [stage] = parse(said).stages
     except (BadArguments, ValueError) as error:
         raise AssertionError(f"the repr of a method is its stage, such as tome(r=4); this is {said}") from error
     expect(str(stage) == said, f"the repr {said} is not canonical: write {stage}")
+    if MODEL.search(stage.name):
+        return
     again = cls(*stage.args, **stage.kwargs)
     expect(again == method, f"{said} gives another {cls.__name__}: is == defined, as a frozen dataclass has it?")
     try:

@@ -4,7 +4,8 @@
 
 A check is shown no picture, one, and pictures of many sizes, among them a single pixel, and one pixel's height or
 width. A tokenizer whose space has width 0 says that the pictures decide it; the pictures of a batch are then of one
-size. One with `detokenize` gives pictures back; with `exact = True` it promises them to the last bit.
+size. One with `detokenize` gives pictures back; with `exact = True` it promises them to the last bit. A network (it has
+`encode_pixels`) may give other last digits in another batch, because matrix products add up in another order.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from lexel.pictures.picture import Picture
 from lexel.tokens.protocols import Tokenizer
 from lexel.tokens.value import Tokens
 
+ROUNDING = 1e-5  # of float32 networks, beside their largest number
 SIZES = ((32, 48), (31, 17), (64, 64), (1, 1), (1, 3000), (3000, 1))
 
 
@@ -78,8 +80,10 @@ def check_batches_do_not_matter(tokenizer: Tokenizer) -> None:
     """A picture alone is cut as it is among others."""
     for seen in _seen(tokenizer):
         for b, picture in enumerate(seen.pictures):
-            alone = tokenizer.tokenize([picture])
-            seen.expect(alone.equals(seen.tokens[b]), f"{picture.name} alone has other tokens than in the batch")
+            alone, among = tokenizer.tokenize([picture]), seen.tokens[b]
+            if hasattr(tokenizer, "encode_pixels"):
+                alone = _rounded_as(alone, among)
+            seen.expect(alone.equals(among), f"{picture.name} alone has other tokens than in the batch")
 
 
 def check_leaves_pixels_alone(tokenizer: Tokenizer) -> None:
@@ -169,6 +173,13 @@ def _cases(tokenizer: Tokenizer) -> dict[str, list[Picture]]:
         return {NO_PICTURES: [], "one picture": mixed[:1], "pictures of many sizes": mixed}
     equal = [make_picture(*SIZES[0], seed=seed) for seed in range(3)]
     return {NO_PICTURES: [], "pictures of one size": equal, **{picture.name: [picture] for picture in mixed}}
+
+
+def _rounded_as(tokens: Tokens, others: Tokens) -> Tokens:
+    """The tokens with the data of the others, where those are the same but for rounding."""
+    a, b = tokens.data, others.data
+    same = a.shape == b.shape and np.abs(a - b).max(initial=0) <= ROUNDING * max(1.0, np.abs(b).max(initial=0))
+    return tokens.with_(data=b) if same else tokens
 
 
 def _sizes_decide(tokenizer: Tokenizer) -> bool:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from lexel.errors import UnknownLayout
 from lexel.loading.files import CONFIGS, JSON, Checkpoint, Fields, Tensors
+from lexel.loading.spellers import no_words
 from lexel.loading.table import Table
 from lexel.pictures.prepare import Preparation
 from lexel.words.value import Speller
 
 if TYPE_CHECKING:
-    from lexel.towers._config import ImageConfig, TextConfig
-    from lexel.towers._modified_resnet import ResNetConfig
+    from lexel.towers._config import TextConfig
 
 LAYOUTS = ("clip", "siglip", "openclip")  # files in layouts/
 
@@ -29,9 +29,12 @@ Shapes = dict[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Parts:
-    """What a checkpoint holds, as the towers want to hear it: None where a half is absent."""
+    """What a checkpoint holds, as the towers want to hear it: None where a half is absent.
 
-    image: "ImageConfig | ResNetConfig | None"
+    image   the configuration that the class of the image tower takes
+    """
+
+    image: object | None
     text: "TextConfig | None"
     preparation: Preparation
 
@@ -47,9 +50,12 @@ class Layout:
     keys       ours and theirs
     parts      settings and shapes → configs
     image      "module:Class" of the image tower; imported when it is built
-    text       …and of the text tower
+    text       …and of the text tower: the model is a `Dual`; "" where the family knows no words
+    model      …and of what users call, where there is no text tower
     speller    how its words are spelled
     biased     whether logits have a bias
+    prefixes   what may stand before every key, where a larger model holds this one
+    unused     beginnings of keys that lexel has no use for: heads of a task, poolers that were never trained
     settings   what `file` says of such a model, {} where it is another layout's; None: never written so
     """
 
@@ -60,15 +66,18 @@ class Layout:
     keys: Table
     parts: Callable[[Fields, Shapes], Parts]
     image: str
-    text: str
-    speller: Callable[[Checkpoint, int], Speller | None]
+    text: str = ""
+    model: str = "lexel.towers._backbone:Backbone"
+    speller: Callable[[Checkpoint, int], Speller | None] = no_words
     biased: bool = False
+    prefixes: tuple[str, ...] = ("",)
+    unused: tuple[str, ...] = ()
     settings: Callable[[Parts], dict[str, JSON]] | None = None
 
-    def marked(self, names: Collection[str]) -> bool:
+    def marked(self, tensors: Tensors) -> bool:
         """Whether the keys of a file are of it."""
-        images = any(name.startswith(("vision_model.", "visual.")) for name in names)
-        return self.marks[0 if images else -1] in names
+        images = any(name.startswith(("vision_model.", "visual.")) for name in tensors.entries)
+        return self.marks[0 if images else -1] in tensors.entries
 
 
 def layouts() -> list[Layout]:
@@ -86,10 +95,11 @@ def detect(checkpoint: Checkpoint, tensors: Tensors) -> tuple[Layout, Fields, Te
     named = [layout for layout in layouts() if layout.file in settings and layout.family(settings[layout.file])]
     for layout in named:
         whole = tensors.under(_prefix(settings[layout.file], tensors.entries))
-        if layout.marked(whole.entries):
-            return layout, settings[layout.file], whole
+        for prefix in layout.prefixes:
+            if layout.marked(bare := whole.without(prefix)):
+                return layout, settings[layout.file], bare
     for layout in layouts():
-        if not layout.file and layout.marked(tensors.entries):
+        if not layout.file and layout.marked(tensors):
             return layout, Fields({}, checkpoint.name), tensors
     if named:
         said = f"{named[0].file} says {named[0].name}, whose files have {named[0].marks[0]}"

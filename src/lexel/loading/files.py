@@ -206,6 +206,10 @@ class Tensors:
         """The same tensors with `prefix` before every name."""
         return Tensors({prefix + name: entry for name, entry in self.entries.items()})
 
+    def without(self, prefix: str) -> "Tensors":
+        """The same tensors, those whose names begin with `prefix` without it."""
+        return Tensors({name.removeprefix(prefix): entry for name, entry in self.entries.items()})
+
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each tensor."""

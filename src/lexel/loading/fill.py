@@ -30,8 +30,12 @@ class Place:
     form: Form
 
 
-def places(module: torch.nn.Module, table: Table, tensors: Tensors, *, subject: str) -> dict[str, Place]:
+def places(
+    module: torch.nn.Module, table: Table, tensors: Tensors, *, subject: str, unused: tuple[str, ...] = ()
+) -> dict[str, Place]:
     """Where each tensor of the files goes in `module`, which may have no memory yet.
+
+    Tensors whose names begin with a word of `unused` go nowhere.
 
     Raises `MissingKeys` for tensors that are not there and for those that nobody wants, `WrongShape`.
     """
@@ -57,12 +61,16 @@ def places(module: torch.nn.Module, table: Table, tensors: Tensors, *, subject: 
             )
     if missing:
         raise MissingKeys(f"{len(missing)} tensors are missing, the first is {missing[0]}", subject=subject)
-    extra = [name for name in tensors.entries if name not in found and not name.endswith(IGNORED)]
+    extra = [name for name in tensors.entries if name not in found and not _spare(name, unused)]
     if extra:
         raise MissingKeys(
             f"{len(extra)} tensors have no place in this model, the first is {extra[0][:80]!r}", subject=subject
         )
     return found
+
+
+def _spare(name: str, unused: tuple[str, ...]) -> bool:
+    return name.endswith(IGNORED) or name.startswith(unused)
 
 
 def fill(

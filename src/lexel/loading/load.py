@@ -21,6 +21,7 @@ from lexel.loading.files import JSON, WEIGHTS_OF, Checkpoint, Tensors
 from lexel.loading.fill import fill, places
 from lexel.loading.spellers import LateSpeller
 from lexel.needs import torch
+from lexel.towers._backbone import Backbone
 from lexel.towers._dual import Dual
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -32,13 +33,15 @@ def load(
     device: str = "auto",
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
     part: Literal["image", "text"] | None = None,
-) -> Dual:
+) -> Backbone:
     """A model with its published weights, in `eval()` and without gradients.
 
     name     `org/name` or `org/name@revision` of the hub, `./folder` or a safetensors file in it, `open_clip:NAME/TAG`
     device   "auto": an accelerator where there is one, else the CPU; or a name of torch's
     dtype    "auto": float32 on the CPU, elsewhere as most of it is stored. Scale and bias of logits stay float32
     part     "image" or "text": that tower alone
+
+    A model of pictures and words is a `Dual`, one of several stages a `Hierarchy`; both are backbones.
 
     Raises `UnknownName` and `Offline`, `LoadError` for a broken file, and of its kinds `UnknownLayout` for another
     family, `MissingKeys` for tensors missing and left over, `WrongShape`, `UnsafeFile` for pickles.
@@ -54,7 +57,7 @@ def load(
     layout, settings, tensors = detect(checkpoint, Tensors.of(checkpoint.weights()))
     parts = layout.parts(settings, tensors.shapes)
     whole = _built(layout, parts, checkpoint, tensors)
-    found = places(whole, layout.keys, tensors, subject=checkpoint.name)
+    found = places(whole, layout.keys, tensors, subject=checkpoint.name, unused=layout.unused)
     half = Parts(parts.image if part != "text" else None, parts.text if part != "image" else None, parts.preparation)
     if half.image is None and half.text is None:
         raise LoadError(f"has no {part} tower", subject=checkpoint.name)
@@ -64,7 +67,7 @@ def load(
     return model.eval().requires_grad_(False)
 
 
-def save(model: Dual, folder: str | Path) -> None:
+def save(model: Backbone, folder: str | Path) -> None:
     """Write a model to `folder` as its family publishes it: config.json, model.safetensors, and how to prepare.
 
     The words go with it where it was loaded from a folder that has them. What is there under these names is replaced.
@@ -86,17 +89,24 @@ def save(model: Dual, folder: str | Path) -> None:
         files[processor.FILE] = processor.written(model.preparation)
     for name, values in files.items():
         commit_bytes(folder / name, (json.dumps(values, indent=2, sort_keys=True) + "\n").encode())
-    if isinstance(model.speller, LateSpeller):
+    if isinstance(model, Dual) and isinstance(model.speller, LateSpeller):
         _copy_words(model.speller.checkpoint, folder)
 
 
-def _built(layout: Layout, parts: Parts, checkpoint: Checkpoint, tensors: Tensors) -> Dual:
+def _built(layout: Layout, parts: Parts, checkpoint: Checkpoint, tensors: Tensors) -> Backbone:
     """The model without memory."""
+    preparation = processor.preparation(checkpoint, family=parts.preparation)
     with torch.device("meta"):
-        model = Dual(
-            _class(layout.image)(parts.image) if parts.image else None,
+        image = _class(layout.image)(parts.image) if parts.image else None
+        if not layout.text:
+            model: Backbone = _class(layout.model)(
+                image, preparation=preparation, name=checkpoint.name, digest=tensors.digest
+            )
+            return model
+        dual = Dual(
+            image,
             _class(layout.text)(parts.text) if parts.text else None,
-            preparation=processor.preparation(checkpoint, family=parts.preparation),
+            preparation=preparation,
             speller=layout.speller(checkpoint, parts.text.length) if parts.text else None,
             biased=layout.biased,
             name=checkpoint.name,
@@ -104,8 +114,8 @@ def _built(layout: Layout, parts: Parts, checkpoint: Checkpoint, tensors: Tensor
         )
     if parts.image is None or parts.text is None:  # nothing to compare with: halves are published without them
         for name in ("logit_scale", "logit_bias"):
-            setattr(model, name, None)
-    return model
+            setattr(dual, name, None)
+    return dual
 
 
 def _class(named: str) -> type:
@@ -114,10 +124,11 @@ def _class(named: str) -> type:
     return found
 
 
-def _layout_of(model: Dual) -> tuple[Layout, dict[str, JSON]]:
+def _layout_of(model: Backbone) -> tuple[Layout, dict[str, JSON]]:
     """The layout that a model is written in, and its settings."""
-    towers = {f"{type(tower).__module__}:{type(tower).__name__}" for tower in (model.image, model.text) if tower}
-    parts = Parts(getattr(model.image, "config", None), getattr(model.text, "config", None), model.preparation)
+    text = model.text if isinstance(model, Dual) else None
+    towers = {f"{type(tower).__module__}:{type(tower).__name__}" for tower in (model.image, text) if tower}
+    parts = Parts(getattr(model.image, "config", None), getattr(text, "config", None), model.preparation)
     for layout in layouts():
         if layout.settings and towers <= {layout.image, layout.text} and (said := layout.settings(parts)):
             return layout, said

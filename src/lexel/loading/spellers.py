@@ -51,6 +51,11 @@ class LateSpeller:
             raise LoadError(error.reason, subject=self.checkpoint.said(error.subject), hint=error.hint) from error
 
 
+def no_words(checkpoint: Checkpoint, length: int) -> Speller | None:
+    """Of a family that knows none."""
+    return None
+
+
 def plain_clip_words(checkpoint: Checkpoint, length: int) -> Speller | None:
     """CLIP as Hugging Face spells it: the files beside it, texts not repaired."""
     return _late(

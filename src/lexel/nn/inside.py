@@ -86,6 +86,7 @@ def apply(plan: Plan, packed: Packed, selector: Selector) -> Packed:
         mass=None if packed.mass is None and not plan.joins else _tensor(plan.out_mass(_array(mass))),
         kind=_tensor(plan.take(_array(packed.kind), _array(mass))),
         grid=packed.grid * whole[:, None] if plan.grid is None else _tensor(plan.grid),
+        places=None if packed.places is None else averaged(plan, packed.places, packed),
     )
 
 

@@ -1,4 +1,4 @@
-"""The small modules that every block is made of: a linear layer on our kernel, activations, the MLP."""
+"""The small modules that every block is made of: linear layers on our kernel, activations, MLPs, a scale."""
 
 from lexel.kernels.linear import linear
 from lexel.needs import torch
@@ -11,6 +11,31 @@ class Linear(torch.nn.Linear):
     def forward(self, x: Float[torch.Tensor, "N D"]) -> Float[torch.Tensor, "N O"]:
         """`x · weightᵀ + bias`."""
         return linear(x, self.weight, self.bias)
+
+
+class KeylessLinear(torch.nn.Linear):
+    """q, k and v beside each other, the keys without a bias: `bias` is `[2D]`, of q and of v."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, 3 * width, bias=False)
+        self.bias = torch.nn.Parameter(torch.zeros(2 * width))
+
+    def forward(self, x: Float[torch.Tensor, "N D"]) -> Float[torch.Tensor, "N O"]:
+        """`x · weightᵀ + (bias of q, 0, bias of v)`."""
+        q, v = self.bias.chunk(2)
+        return linear(x, self.weight, torch.cat([q, torch.zeros_like(q), v]))
+
+
+class Scale(torch.nn.Module):
+    """A learned factor for each channel (LayerScale)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Float[torch.Tensor, "N D"]) -> Float[torch.Tensor, "N D"]:
+        """Each channel by itself."""
+        return x * self.weight
 
 
 class QuickGELU(torch.nn.Module):
@@ -26,13 +51,14 @@ class QuickGELU(torch.nn.Module):
 def activation(name: str) -> torch.nn.Module:
     """The activation that published configs call `name`; raises `KeyError` for another one.
 
-    `gelu` is the exact form, `gelu_pytorch_tanh` and `gelu_new` its approximation.
+    `gelu` is the exact form, `gelu_pytorch_tanh` and `gelu_new` its approximation, `silu` is x · σ(x).
     """
     return {
         "quick_gelu": QuickGELU(),
         "gelu": torch.nn.GELU(),
         "gelu_pytorch_tanh": torch.nn.GELU("tanh"),
         "gelu_new": torch.nn.GELU("tanh"),
+        "silu": torch.nn.SiLU(),
     }[name]
 
 
@@ -48,4 +74,23 @@ class MLP(torch.nn.Module):
     def forward(self, x: Float[torch.Tensor, "N D"]) -> Float[torch.Tensor, "N D"]:
         """Each token by itself."""
         y: torch.Tensor = self.fc2(self.activation(self.fc1(x)))
+        return y
+
+
+class GatedMLP(torch.nn.Module):
+    """activation(a) · b, then down: `[N, width]` → a and b, `[N, hidden]` each → `[N, width]` (SwiGLU with SiLU).
+
+    `fc1` holds a, then b.
+    """
+
+    def __init__(self, width: int, hidden: int, activation: torch.nn.Module) -> None:
+        super().__init__()
+        self.fc1 = Linear(width, 2 * hidden)
+        self.activation = activation
+        self.fc2 = Linear(hidden, width)
+
+    def forward(self, x: Float[torch.Tensor, "N D"]) -> Float[torch.Tensor, "N D"]:
+        """Each token by itself."""
+        a, b = self.fc1(x).chunk(2, dim=1)
+        y: torch.Tensor = self.fc2(self.activation(a) * b)
         return y

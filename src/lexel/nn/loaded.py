@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar, cast
 from lexel.needs import torch
 
 if TYPE_CHECKING:
-    from lexel.towers._dual import Dual
+    from lexel.towers._backbone import Backbone
 
 M = TypeVar("M", bound=torch.nn.Module)
 
@@ -36,7 +36,7 @@ class Loaded(torch.nn.Module):
         """`lexel.save(self, folder)`, likewise."""
         import lexel
 
-        lexel.save(cast("Dual", self), os.fspath(folder))
+        lexel.save(cast("Backbone", self), os.fspath(folder))
 
 
 def changed(module: M, **children: object) -> M:

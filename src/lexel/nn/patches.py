@@ -1,6 +1,6 @@
 """Pixels to rows of patches: the first step of every tower that has no convolution before its blocks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lexel.errors import BadArguments
 from lexel.kernels.linear import linear
@@ -58,6 +58,16 @@ def packed(x: Float[torch.Tensor, "N D"], grids: Sequence[tuple[int, int]], *, f
         kind=torch.tensor(kind, dtype=torch.int8, device=x.device),
         grid=torch.tensor(grids, dtype=torch.int64, device=x.device).view(-1, 2),
     )
+
+
+def prefixed(
+    x: Float[torch.Tensor, "N D"], grids: Sequence[tuple[int, int]], rows: Mapping[Kind, Float[torch.Tensor, "K D"]]
+) -> Packed:
+    """Cells of pictures, and before the cells of each the same `rows`: a class token, registers."""
+    kinds = [kind for kind, some in rows.items() for _ in some]
+    first = torch.cat([x[:0], *rows.values()])
+    cells = x.split([h * w for h, w in grids])
+    return packed(torch.cat([x[:0], *(part for some in cells for part in (first, some))]), grids, first=kinds)
 
 
 def _rows(stack: Float[torch.Tensor, "b 3 H W"], p: int) -> Float[torch.Tensor, "n k"]:

@@ -3,7 +3,7 @@
 from lexel.kernels.attention import attention
 from lexel.kernels.linear import linear
 from lexel.needs import torch
-from lexel.nn.layers import MLP
+from lexel.nn.layers import MLP, Linear
 from lexel.nn.transformer import Attention
 from lexel.ragged.packed import Packed
 from lexel.shapes import Float
@@ -51,6 +51,7 @@ class AttentionPool(torch.nn.Module):
     def _project(self, x: Float[torch.Tensor, "N D"], start: int, stop: int) -> Float[torch.Tensor, "N O"]:
         """The parts `start` to `stop` of q, k, v."""
         qkv, width = self.attention.qkv, len(self.probe)
+        assert isinstance(qkv, Linear)
         rows = slice(start * width, stop * width)
         return linear(x, qkv.weight[rows], qkv.bias[rows])
 

@@ -1,5 +1,6 @@
 """Learned positions on a raster, and how published towers stretch them to another one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,3 +29,8 @@ class Resampling:
             image, size=grid, mode=self.mode, align_corners=False, antialias=self.antialias
         )
         return resized.flatten(2)[0].T.to(table.dtype)
+
+    def each(self, table: Float[torch.Tensor, "n D"], grids: Sequence[tuple[int, int]]) -> Float[torch.Tensor, "N D"]:
+        """The positions of several pictures end to end, each raster resampled once."""
+        tables = {grid: self(table, grid) for grid in set(grids)}
+        return torch.cat([table[:0], *(tables[grid] for grid in grids)])

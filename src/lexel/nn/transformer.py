@@ -11,6 +11,7 @@ Names of parameters, which tables of published layouts translate to (`D` width, 
     transformer.blocks.{i}.norm2.{weight,bias}            [D]
     transformer.blocks.{i}.mlp.fc1.{weight,bias}          [F, D]  [F]
     transformer.blocks.{i}.mlp.fc2.{weight,bias}          [D, F]  [D]
+    transformer.blocks.{i}.scale{1,2}.weight              [D]             where there are any
 
     image.patches.weight             [D, 3, P, P] (and bias [D] of SigLIP); NaFlex is stored the same way
     image.class_token                [D]          CLIP
@@ -38,7 +39,7 @@ from dataclasses import dataclass, replace
 from lexel.kernels.attention import attention, attention_received, attention_rows
 from lexel.needs import torch
 from lexel.nn.inside import Inside, Seen, apply, averaged, column, decide
-from lexel.nn.layers import MLP, Linear
+from lexel.nn.layers import Linear
 from lexel.ragged.packed import Packed
 from lexel.ragged.plan import Plan
 from lexel.shapes import Float
@@ -68,13 +69,24 @@ class Attention(torch.nn.Module):
     """Multi-head attention of packed tokens.
 
     attend   `kernels.attention.attention`, or `causal_attention` where rows see only what is before them
+    qkv      `[N, D]` → `[N, 3D]`, rows of q, then k, then v; a plain linear layer unless said
+    rotary   turns q and k `[N, H, d]` by the places of their rows `[N, 2]`; None where positions are in the data
     """
 
-    def __init__(self, width: int, heads: int, attend: Callable[..., torch.Tensor] = attention) -> None:
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        attend: Callable[..., torch.Tensor] = attention,
+        *,
+        qkv: torch.nn.Module | None = None,
+        rotary: torch.nn.Module | None = None,
+    ) -> None:
         super().__init__()
         self.heads, self.attend = heads, attend
-        self.qkv = Linear(width, 3 * width)
+        self.qkv = qkv or Linear(width, 3 * width)
         self.out = Linear(width, width)
+        self.rotary = rotary
 
     def forward(
         self,
@@ -82,11 +94,14 @@ class Attention(torch.nn.Module):
         counts: Sequence[int],
         *,
         log_mass: Float[torch.Tensor, "N"] | None = None,
+        places: Float[torch.Tensor, "N 2"] | None = None,
         needs: Collection[str] = (),
     ) -> tuple[Float[torch.Tensor, "N D"], Seen]:
-        """The mixed tokens, and the evidence that `needs` names, head by head."""
+        """The mixed tokens, and the evidence that `needs` names, head by head. Keys are those before any rotation."""
         q, k, v = self.qkv(x).unflatten(1, (3, self.heads, -1)).unbind(1)
         seen = {"keys": k}
+        if self.rotary is not None:
+            q, k = self.rotary(q, k, places)
         if "attention.cls" in needs:
             seen["attention.cls"] = attention_rows(q, k, counts=counts, log_mass=log_mass)
         if "attention.last" in needs:
@@ -99,24 +114,39 @@ class Attention(torch.nn.Module):
 
 
 class Block(torch.nn.Module):
-    """x + attention(norm1(x)), then x + mlp(norm2(x))."""
+    """x + scale1(attention(norm1(x))), then x + scale2(mlp(norm2(x))).
 
-    def __init__(self, attention: Attention, mlp: MLP, width: int, eps: float) -> None:
+    scale   makes what stands before each sum; nothing does unless said
+    """
+
+    def __init__(
+        self,
+        attention: Attention,
+        mlp: torch.nn.Module,
+        width: int,
+        eps: float,
+        *,
+        scale: Callable[[], torch.nn.Module] = torch.nn.Identity,
+    ) -> None:
         super().__init__()
         self.norm1 = torch.nn.LayerNorm(width, eps)
         self.attention = attention
+        self.scale1 = scale()
         self.norm2 = torch.nn.LayerNorm(width, eps)
         self.mlp = mlp
+        self.scale2 = scale()
 
     def look(self, packed: Packed, needs: Collection[str]) -> tuple[Packed, Seen]:
         """The first half: tokens that have seen each other, and what they saw."""
         log_mass = None if packed.mass is None else packed.mass.log()
-        mixed, seen = self.attention(self.norm1(packed.x), packed.counts, log_mass=log_mass, needs=needs)
-        return packed.with_x(packed.x + mixed), seen
+        mixed, seen = self.attention(
+            self.norm1(packed.x), packed.counts, log_mass=log_mass, places=packed.places, needs=needs
+        )
+        return packed.with_x(packed.x + self.scale1(mixed)), seen
 
     def think(self, packed: Packed) -> Packed:
         """The second half: each token by itself."""
-        return packed.with_x(packed.x + self.mlp(self.norm2(packed.x)))
+        return packed.with_x(packed.x + self.scale2(self.mlp(self.norm2(packed.x))))
 
 
 class Transformer(torch.nn.Module):

@@ -23,6 +23,8 @@ class Packed:
              attention needs no bias
     kind     int8 `[N]`, see `tokens.meaning.Kind`
     grid     int64 `[B, 2]` raster of each picture's region tokens, (0, 0) where they lie on none
+    places   float32 `[N, 2]` (y, x) of each row in its picture, −1 … 1, 0 for tokens of no place; None in networks that
+             do not ask where a token is
     """
 
     x: Float[torch.Tensor, "N D"]
@@ -30,6 +32,7 @@ class Packed:
     mass: Float[torch.Tensor, "N"] | None
     kind: Int[torch.Tensor, "N"]
     grid: Int[torch.Tensor, "B 2"]
+    places: Float[torch.Tensor, "N 2"] | None = None
 
     @cached_property
     def counts(self) -> tuple[int, ...]:

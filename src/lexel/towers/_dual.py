@@ -5,61 +5,41 @@
                                                        ├─ cosines ─► similarity, zero_shot
     texts ────► speller ─────► text tower ────► embed ─┘
 
-Towers are given: a family's file says which. What comes out is NumPy's, float32, on the host; `encode_pixels` alone
-gives tensors, and lets gradients flow through a `trainable()` copy.
+A backbone that knows words. Towers are given: a family's file says which.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, cast, runtime_checkable
 
 import numpy as np
 
-from lexel.errors import BadArguments, LoadError, MissingNeed
+from lexel.errors import BadArguments, LoadError
 from lexel.needs import torch
-from lexel.nn.loaded import Loaded, changed
-from lexel.nn.patches import Pixels
 from lexel.nn.spelled import Ids
-from lexel.nn.transformer import Traced
-from lexel.pictures.picture import Picture
-from lexel.pictures.prepare import Preparation, View
-from lexel.pipelines.grammar import Inside, Stage, parse
+from lexel.pictures.picture import Picture, Pictures
+from lexel.pictures.prepare import Preparation
 from lexel.ragged.packed import Packed
 from lexel.shapes import Array, Float
 from lexel.tokens.meaning import Space
-from lexel.tokens.protocols import Selector
 from lexel.tokens.value import Tokens
-from lexel.towers._tokens import tokens_of
+from lexel.towers._backbone import Backbone, ImageTower, Prepared, by, unit
+from lexel.towers._tokens import seen_by, tokens_of
 from lexel.towers._zero_shot import ZeroShot
 from lexel.words.templates import prompts
 from lexel.words.value import Speller, Words
 
-D = TypeVar("D", bound="Dual")
-T = TypeVar("T")
-
-PICTURES, TEXTS = 32, 256  # that go through a tower at once
+TEXTS = 256  # that go through a tower at once
 
 Meant: TypeAlias = str | Picture | Iterable[str] | Iterable[Picture] | Array  # words, pictures, or their vectors
 
 
 @runtime_checkable
-class ImageTower(Protocol):
-    """What a dual encoder asks of an image tower."""
-
-    offers: frozenset[str]
-    width: int
-
-    def trace(self, batch: Pixels, keep: Collection[str] = ()) -> Traced:
-        """Prepared pixels → tokens, with what `keep` names."""
-
-    def pooled(self, packed: Packed) -> Float[torch.Tensor, "B E"]:
-        """One vector a picture."""
+class SharedTower(ImageTower, Protocol):
+    """An image tower whose tokens can go where words live."""
 
     def shared(self, packed: Packed) -> Float[torch.Tensor, "N E"]:
         """Each token where words live."""
-
-    def with_inside(self, selector: Selector, layers: tuple[int, ...] = ()) -> "ImageTower":
-        """The same tower with a selector in it."""
 
 
 @runtime_checkable
@@ -76,21 +56,20 @@ class TextTower(Protocol):
         """One vector a text."""
 
 
-class Dual(Loaded):
+class Dual(Backbone):
     """Two towers in one space; either may be absent where half a model was loaded.
 
-    preparation   pictures → pixels, as the checkpoint was trained
     speller       texts → ids; None where the folder has none
     biased        whether logits have a bias beside their scale (SigLIP)
-    name          what `lexel.load` was given; the model's text in pipelines
-    digest        of the weights; spaces of equal digests may be compared
+
+    `preparation`, `name`, `digest` are those of `Backbone`.
 
     Raises `LoadError` when something is asked of a half that is not there.
     """
 
     def __init__(
         self,
-        image: ImageTower | None,
+        image: SharedTower | None,
         text: TextTower | None,
         *,
         preparation: Preparation,
@@ -99,37 +78,11 @@ class Dual(Loaded):
         name: str = "unnamed",
         digest: str = "",
     ) -> None:
-        super().__init__()
-        self.image, self.text = image, text
-        self.preparation, self.speller, self.name, self.digest = preparation, speller, name, digest
+        super().__init__(image, preparation=preparation, name=name, digest=digest)
+        self.text, self.speller = text, speller
         whole = image is not None and text is not None  # a half has nothing to be compared with
         self.logit_scale = torch.nn.Parameter(torch.zeros(())) if whole else None
         self.logit_bias = torch.nn.Parameter(torch.zeros(())) if whole and biased else None
-        self._inside: tuple[Inside, ...] = ()
-
-    @property
-    def offers(self) -> frozenset[str]:
-        """The evidence that `tokenize` can keep for selectors."""
-        return self._image().offers
-
-    @property
-    def space(self) -> Space:
-        """What the data of `tokenize` mean: the published last hidden state."""
-        return Space("vectors", self._image().width, digest=self.digest, name=self.name)
-
-    def encode_pixels(self, batch: Pixels) -> Packed:
-        """Prepared pixels, float [B, 3, H, W] or a list of [3, H, W], → the published last hidden state, packed."""
-        return self._image().trace(batch).packed
-
-    def inside(self: D, selector: Selector, *, layers: tuple[int, ...] = ()) -> D:
-        """The same model, weights shared, with `selector` after the attention of these layers; none means all.
-
-        Raises `BadArguments` for a layer that is not there, `MissingNeed` for evidence that the tower cannot give.
-        """
-        other = changed(self, image=self._image().with_inside(selector, layers))
-        [stage] = parse(repr(selector)).stages
-        other._inside = (*self._inside, Inside(layers, stage))
-        return other
 
     def tokenize(
         self, pictures: Iterable[Picture], *, space: Literal["shared"] | None = None, keep: Collection[str] = ()
@@ -146,15 +99,20 @@ class Dual(Loaded):
         """
         if space not in ("shared", None):
             raise BadArguments(f'space is "shared" or None, not {space!r}')
-        image = self._image()
-        if missing := sorted(
-            name for name in keep if name.partition("@")[0].removesuffix(".joined") not in image.offers
-        ):
-            raise MissingNeed(
-                f"{self.name} does not have {' and '.join(missing)}", hint=f"it has {', '.join(sorted(image.offers))}"
-            )
-        batches = [self._tokens(some, space, keep) for some in _by(PICTURES, pictures)]
-        return Tokens.concat(batches or [self._tokens([], space, keep)])
+        image = self._kept(keep)
+        if space is None:
+            return super().tokenize(pictures, keep=keep)
+        assert isinstance(image, SharedTower)
+
+        def tokens(batch: Prepared) -> Tokens:
+            traced = image.trace(batch.pixels, keep)
+            data = image.shared(traced.packed)
+            views = seen_by(image.cell, batch.pixels, batch.views, traced)
+            name, digest = f"{self.name}, shared with words", f"{self.digest} shared"
+            there = Space("vectors", data.shape[1], digest=digest, name=name)
+            return tokens_of(traced, data, batch.pictures, views, there)
+
+        return self._tokens(pictures, tokens)
 
     def embed(self, things: Meant) -> Float[Array, "B E"]:
         """One unit vector for each picture or text, float32. A str is always words, never a path.
@@ -164,14 +122,14 @@ class Dual(Loaded):
             clip.embed(pictures)                 # [B, 512]
             clip.embed("a dog in the snow")      # [1, 512]
         """
-        if isinstance(things, np.ndarray):
-            return _unit(things)
-        remaining = iter([things] if isinstance(things, str | Picture) else things)
+        if isinstance(things, np.ndarray | Picture | Pictures):
+            return super().embed(things)
+        remaining: Iterator[str | Picture] = iter([things] if isinstance(things, str) else things)
         first = list(islice(remaining, 1))
-        spoken = bool(first) and isinstance(first[0], str)
-        embed, size = (self._embed_texts, TEXTS) if spoken else (self._embed_pictures, PICTURES)
-        rows = [embed(some) for some in _by(size, chain(first, remaining))]
-        return np.concatenate(rows or [self._embed_pictures([])])
+        if not (first and isinstance(first[0], str)):
+            return super().embed(cast(Iterator[Picture], chain(first, remaining)))
+        texts = cast(Iterator[str], chain(first, remaining))
+        return np.concatenate([self._embed_texts(some) for some in by(TEXTS, texts) if some])
 
     def similarity(self, a: Meant, b: Meant) -> Float[Array, "A B"]:
         """Cosines between any two of pictures, texts and vectors: −1 to 1, float32."""
@@ -185,7 +143,7 @@ class Dual(Loaded):
         """Which patches match which words: the tokens where words live, with a column `score` of cosines `[N, T]`."""
         words = self.embed(texts)
         tokens = self.tokenize(pictures, space="shared")
-        return tokens.with_(columns={**tokens.columns, "score": _unit(tokens.data) @ words.T})
+        return tokens.with_(columns={**tokens.columns, "score": unit(tokens.data) @ words.T})
 
     def zero_shot(
         self, labels: Sequence[str], templates: str | Sequence[str] = "imagenet", *, multi: bool = False
@@ -204,25 +162,8 @@ class Dual(Loaded):
                 hint="SigLIP's are; or ask for one label a picture",
             )
         rows = [self.embed(prompts(label, templates=templates)).mean(axis=0) for label in labels]
-        weights = _unit(np.stack(rows)) if rows else self._embed_texts([])
+        weights = unit(np.stack(rows)) if rows else self._embed_texts([])
         return ZeroShot(tuple(labels), weights, self._scale(), bias if multi else None, self.embed)
-
-    def __repr__(self) -> str:
-        return str(Stage(self.name, inside=self._inside))
-
-    def _tokens(self, pictures: Sequence[Picture], space: str | None, keep: Collection[str]) -> Tokens:
-        image = self._image()
-        with torch.inference_mode():
-            pixels, views = self._prepared(pictures)
-            traced = image.trace(pixels, keep)
-            data = traced.packed.x if space is None else image.shared(traced.packed)
-            return tokens_of(traced, data, pictures, views, self._space_of(space, data.shape[1]))
-
-    def _embed_pictures(self, pictures: Sequence[Picture]) -> Float[Array, "B E"]:
-        image = self._image()
-        with torch.inference_mode():
-            pixels, _ = self._prepared(pictures)
-            return _unit(image.pooled(image.trace(pixels).packed).float().cpu().numpy())
 
     def _embed_texts(self, texts: Sequence[str]) -> Float[Array, "B E"]:
         if self.text is None:
@@ -231,23 +172,7 @@ class Dual(Loaded):
             raise LoadError("has no tokenizer.json, which holds its words", subject=self.name)
         ids = self.text.arrange(self.speller(texts), self.speller.pad)
         with torch.inference_mode():
-            return _unit(self.text.pooled(self.text.encode_ids(ids), ids).float().cpu().numpy())
-
-    def _prepared(self, pictures: Sequence[Picture]) -> tuple[Pixels, list[View]]:
-        made = [self.preparation.prepare(picture) for picture in pictures]
-        pixels = [torch.from_numpy(x) for x, _ in made]
-        alike = len({x.shape for x in pixels}) == 1
-        return torch.stack(pixels) if alike else pixels, [view for _, view in made]
-
-    def _image(self) -> ImageTower:
-        if self.image is None:
-            raise LoadError("has no image tower", subject=self.name)
-        return self.image
-
-    def _space_of(self, space: str | None, width: int) -> Space:
-        if space is None:
-            return self.space
-        return Space("vectors", width, digest=f"{self.digest} shared", name=f"{self.name}, shared with words")
+            return unit(self.text.pooled(self.text.encode_ids(ids), ids).float().cpu().numpy())
 
     def _scale(self) -> float:
         if self.logit_scale is None:
@@ -256,15 +181,3 @@ class Dual(Loaded):
 
     def _bias(self) -> float | None:
         return None if self.logit_bias is None else float(self.logit_bias)
-
-
-def _by(size: int, things: Iterable[T]) -> Iterator[list[T]]:
-    """So many at a time."""
-    remaining = iter(things)
-    while some := list(islice(remaining, size)):
-        yield some
-
-
-def _unit(x: Float[Array, "B E"]) -> Float[Array, "B E"]:
-    x = np.asarray(x, np.float32)
-    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), np.finfo(np.float32).tiny)

@@ -52,7 +52,7 @@ class ModifiedResNet(torch.nn.Module):
     def __init__(self, config: ResNetConfig) -> None:
         super().__init__()
         w = config.width
-        self.config, self.width = config, 32 * w
+        self.config, self.width, self.cell = config, 32 * w, STRIDE
         self.conv1, self.bn1 = _convolution(3, w // 2, 3, stride=2), torch.nn.BatchNorm2d(w // 2)
         self.conv2, self.bn2 = _convolution(w // 2, w // 2, 3), torch.nn.BatchNorm2d(w // 2)
         self.conv3, self.bn3 = _convolution(w // 2, w, 3), torch.nn.BatchNorm2d(w)
@@ -159,9 +159,7 @@ class _Pool(torch.nn.Module):
         return self.c_proj(self.v_proj(packed.x + self._positions(packed)))
 
     def _positions(self, packed: Packed) -> Float[torch.Tensor, "N D"]:
-        grids = [(h, w) for h, w in packed.grid.tolist()]
-        tables = {grid: self.resampling(self.positional_embedding[1:], grid) for grid in set(grids)}
-        return torch.cat([packed.x[:0], *(tables[grid] for grid in grids)])
+        return self.resampling.each(self.positional_embedding[1:], [(h, w) for h, w in packed.grid.tolist()])
 
 
 def _stage(inputs: int, planes: int, blocks: int, *, stride: int) -> torch.nn.Sequential:

@@ -7,6 +7,7 @@ from functools import reduce
 import numpy as np
 
 from lexel.needs import torch
+from lexel.nn.patches import Pixels
 from lexel.nn.transformer import Traced
 from lexel.pictures.picture import Picture
 from lexel.pictures.prepare import View
@@ -19,11 +20,18 @@ from lexel.tokens.value import Tokens
 
 
 def tokens_of(
-    traced: Traced, data: Float[torch.Tensor, "N D"], pictures: Sequence[Picture], views: Sequence[View], space: Space
+    traced: Traced,
+    data: Float[torch.Tensor, "N D"],
+    pictures: Sequence[Picture],
+    views: Sequence[View],
+    space: Space,
+    *,
+    level: int = 0,
 ) -> Tokens:
     """One token for each row of `data`, with the boxes that the plans of the selectors inside gave it.
 
     The tower's tensors are about the rows before the first block and after the last; `data` may be another space's.
+    `views` are what the rasters cover, see `seen_by`; `level` is the scale of all tokens.
     """
     start, end = traced.start, traced.packed
     table = PictureTable.of(pictures, views, [(h, w) for h, w in start.grid.tolist()])
@@ -37,12 +45,27 @@ def tokens_of(
         boxes=boxes,
         kind=host(end.kind),
         mass=np.ones(len(boxes), np.float32) if end.mass is None else host(end.mass),
-        level=np.zeros(len(boxes), np.int16),
+        level=np.full(len(boxes), level, np.int16),
         splits=host(end.splits),
         pictures=replace(table, grids=host(end.grid)),
         space=space,
         columns={name: _floats(rows) for name, rows in traced.kept.items()},
     )
+
+
+def seen_by(cell: int, pixels: Pixels, views: Sequence[View], traced: Traced) -> list[View]:
+    """What the rasters cover of the originals, when `pixels` show `views`: cells of `cell` pixels a side.
+
+    Equal to `views` where the sides divide. A tower that fills its last cells up covers more than there is, one that
+    leaves the remaining pixels out covers less.
+    """
+    seen = []
+    for picture, (x0, y0, x1, y1), (h, w) in zip(pixels, views, traced.start.grid.tolist(), strict=True):
+        height, width = picture.shape[1:]
+        y1 = y1 if h * cell == height else y0 + (y1 - y0) * (h * cell / height)
+        x1 = x1 if w * cell == width else x0 + (x1 - x0) * (w * cell / width)
+        seen.append((x0, y0, x1, y1))
+    return seen
 
 
 def whole(packed: Packed) -> Traced:

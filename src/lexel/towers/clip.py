@@ -21,7 +21,7 @@ from lexel.needs import torch
 from lexel.nn.inside import Inside
 from lexel.nn.layers import Linear
 from lexel.nn.loaded import changed
-from lexel.nn.patches import PatchEmbedding, Pixels, packed
+from lexel.nn.patches import PatchEmbedding, Pixels, prefixed
 from lexel.nn.pooling import class_tokens
 from lexel.nn.spelled import Ids, embedded
 from lexel.nn.transformer import Traced, Transformer
@@ -41,7 +41,7 @@ class ClipImage(torch.nn.Module):
     def __init__(self, config: ImageConfig) -> None:
         super().__init__()
         blocks = config.blocks
-        self.config, self.width = config, blocks.width
+        self.config, self.width, self.cell = config, blocks.width, config.patch_size
         self.patches = PatchEmbedding(config.patch_size, blocks.width, bias=False)
         self.class_token = torch.nn.Parameter(torch.zeros(blocks.width))
         self.positions = torch.nn.Parameter(torch.zeros(1 + config.grid**2, blocks.width))
@@ -86,12 +86,9 @@ class ClipImage(torch.nn.Module):
 
     def _begin(self, x: Float[torch.Tensor, "N D"], grids: list[tuple[int, int]]) -> Packed:
         """Class tokens and positions added, and the first norm."""
-        tables = {grid: self.config.resampling(self.positions[1:], grid) for grid in set(grids)}
-        first = (self.class_token + self.positions[0])[None]
-        rows = [x[:0]]
-        for grid, patches in zip(grids, x.split([h * w for h, w in grids]), strict=True):
-            rows += [first, patches + tables[grid]]
-        return packed(self.norm_in(torch.cat(rows)), grids, first=(Kind.CLASS,))
+        x = x + self.config.resampling.each(self.positions[1:], grids)
+        begun = prefixed(x, grids, {Kind.CLASS: (self.class_token + self.positions[0])[None]})
+        return begun.with_x(self.norm_in(begun.x))
 
 
 class ClipText(torch.nn.Module):

@@ -39,7 +39,7 @@ class SiglipImage(torch.nn.Module):
     def __init__(self, config: ImageConfig) -> None:
         super().__init__()
         blocks = config.blocks
-        self.config, self.width = config, blocks.width
+        self.config, self.width, self.cell = config, blocks.width, config.patch_size
         self.patches = PatchEmbedding(config.patch_size, blocks.width, bias=True)
         self.positions = torch.nn.Parameter(torch.zeros(config.grid**2, blocks.width))
         self.transformer = blocks.transformer(causal=False)
@@ -58,9 +58,8 @@ class SiglipImage(torch.nn.Module):
     def trace(self, batch: Pixels, keep: Collection[str] = ()) -> Traced:
         """`encode_pixels` with what `keep` names, see `Transformer`, and the plans of the selectors inside."""
         x, grids = self.patches(batch)
-        tables = {grid: self.config.resampling(self.positions, grid) for grid in set(grids)}
-        positions = torch.cat([x[:0], *(tables[grid] for grid in grids)])
-        traced: Traced = self.transformer(packed(x + positions, grids), keep)
+        x = x + self.config.resampling.each(self.positions, grids)
+        traced: Traced = self.transformer(packed(x, grids), keep)
         return traced.then(self.norm_out)
 
     def pooled(self, packed: Packed) -> Float[torch.Tensor, "B E"]:

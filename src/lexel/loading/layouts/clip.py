@@ -11,7 +11,6 @@ from lexel.loading.spellers import plain_clip_words
 from lexel.loading.table import Table
 from lexel.pictures.prepare import clip
 from lexel.towers._config import Blocks, ImageConfig, TextConfig
-from lexel.towers._modified_resnet import ResNetConfig
 
 BLOCK = Table.of("""
     norm1                    layer_norm1
@@ -77,7 +76,7 @@ def _parts(fields: Fields, shapes: Shapes) -> Parts:
 
 def _settings(parts: Parts) -> dict[str, JSON]:
     image, text = parts.image, parts.text
-    if isinstance(image, ResNetConfig):
+    if not isinstance(image, ImageConfig | None):
         return {}
     vision: dict[str, JSON] = {}
     words: dict[str, JSON] = {}

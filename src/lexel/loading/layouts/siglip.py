@@ -15,7 +15,6 @@ from lexel.loading.table import Table
 from lexel.nn.positions import Resampling
 from lexel.pictures.prepare import naflex, siglip
 from lexel.towers._config import Blocks, ImageConfig, TextConfig
-from lexel.towers._modified_resnet import ResNetConfig
 
 KEYS = Table.of("""
     image.positions                 vision_model.embeddings.position_embedding.weight
@@ -94,7 +93,7 @@ def _text(family: Family, fields: Fields, shapes: Shapes) -> TextConfig | None:
 
 def _fixed_settings(parts: Parts) -> dict[str, JSON]:
     image, text = parts.image, parts.text
-    if isinstance(image, ResNetConfig) or (image and image.resampling == NAFLEX_POSITIONS):
+    if not isinstance(image, ImageConfig | None) or (image and image.resampling == NAFLEX_POSITIONS):
         return {}
     size: dict[str, JSON] = {"image_size": image.grid * image.patch_size} if image else {}
     return _settings("siglip", "Siglip", image, text, size)
