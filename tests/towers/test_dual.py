@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 import torch
 from tolerances import close
-from towers.peers import EMBED, LENGTH, PATCH, SIDE, WIDTH, clip_peer, naflex_peer, our_clip, our_siglip, siglip_peer
+from towers.peers import (
+    EMBED,
+    LENGTH,
+    PATCH,
+    SIDE,
+    VOCAB,
+    WIDTH,
+    clip_peer,
+    naflex_peer,
+    our_clip,
+    our_siglip,
+    siglip_peer,
+)
 
 from lexel.contracts.making import make_picture
 from lexel.errors import BadArguments, LoadError, MissingNeed
@@ -248,10 +260,14 @@ def test_half_a_model_says_what_it_does_not_have(clip_model):
         text.tokenize(PICTURES)
 
 
-def test_a_model_without_a_tokenizer_file_names_it(clip_model):
-    mute = Dual(clip_model.image, clip_model.text, preparation=clip_preparation(SIDE), name="./mute")
-    with pytest.raises(LoadError, match=r"tokenizer\.json"):
+def test_a_model_without_a_speller_and_one_that_spells_too_much_are_refused(clip_model):
+    towers = clip_model.image, clip_model.text
+    mute = Dual(*towers, preparation=clip_preparation(SIDE), name="./mute")
+    with pytest.raises(LoadError, match=r"\./mute: .*which would hold its words"):
         mute.embed(TEXTS)
+    loud = Dual(*towers, preparation=clip_preparation(SIDE), speller=Letters(end=VOCAB), name="./loud")
+    with pytest.raises(LoadError, match=r"\./loud: spells id 64, and its text tower knows 0 to 63"):
+        loud.embed(TEXTS)
 
 
 def test_a_copy_to_train_learns_and_the_loaded_model_stays(clip_model):

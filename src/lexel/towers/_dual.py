@@ -24,6 +24,7 @@ from lexel.shapes import Array, Float
 from lexel.tokens.meaning import Space
 from lexel.tokens.value import Tokens
 from lexel.towers._backbone import Backbone, ImageTower, Prepared, by, unit
+from lexel.towers._config import TextConfig
 from lexel.towers._tokens import seen_by, tokens_of
 from lexel.towers._zero_shot import ZeroShot
 from lexel.words.templates import prompts
@@ -45,6 +46,8 @@ class SharedTower(ImageTower, Protocol):
 @runtime_checkable
 class TextTower(Protocol):
     """What a dual encoder asks of a text tower."""
+
+    config: TextConfig
 
     def arrange(self, words: Words, pad: int) -> Ids:
         """The ids of spelled texts as the tower wants them."""
@@ -169,8 +172,15 @@ class Dual(Backbone):
         if self.text is None:
             raise LoadError("has no text tower", subject=self.name)
         if self.speller is None:
-            raise LoadError("has no tokenizer.json, which holds its words", subject=self.name)
-        ids = self.text.arrange(self.speller(texts), self.speller.pad)
+            raise LoadError(
+                "has no tokenizer.json, vocab.json or spiece.model, which would hold its words", subject=self.name
+            )
+        words, known = self.speller(texts), self.text.config.vocab_size
+        if words.ids.max(initial=0) >= known:  # tokenizer and weights of two models in one folder
+            raise LoadError(
+                f"spells id {words.ids.max()}, and its text tower knows 0 to {known - 1}", subject=self.name
+            )
+        ids = self.text.arrange(words, self.speller.pad)
         with torch.inference_mode():
             return unit(self.text.pooled(self.text.encode_ids(ids), ids).float().cpu().numpy())
 
