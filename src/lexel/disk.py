@@ -2,13 +2,15 @@
 
     write to a temporary name beside it → fsync → rename → fsync(folder)
 
-This is the only way that lexel writes a file that somebody will read again. `lock` keeps two writers apart.
+This is the only way that lexel writes a file, or a folder of them, that somebody will read again. `lock` keeps two
+writers apart.
 """
 
 import contextlib
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +47,29 @@ def commit(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def commit_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary folder to write files into; when the block ends well it becomes `path`, else it is gone.
+
+    `path` must not be there yet. Raises `OutputError` when the disk is full or may not be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f"{_leftover(path)}{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        for file in sorted(temporary.iterdir()):
+            with open(file, "rb+") as written:
+                os.fsync(written.fileno())
+        _sync_folder(temporary)
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise OutputError(_why(error), subject=str(path)) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def commit_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Write `data` to `path` atomically."""
     with commit(path) as temporary:
@@ -55,6 +80,8 @@ def sweep(*paths: str | os.PathLike[str]) -> None:
     """Remove what killed writers of these files left. Call it only while nobody else may write them (`lock`)."""
     for path in map(Path, paths):
         for leftover in path.parent.glob(f"{_leftover(path)}*"):
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
             with contextlib.suppress(OSError):
                 leftover.unlink()
 

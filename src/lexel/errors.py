@@ -24,6 +24,7 @@
     │  ├─ MissingKeys            1 · 500   tensors that the layout needs are not there
     │  ├─ WrongShape             1 · 500   a tensor of another shape
     │  └─ UnsafeFile             1 · 500   a file that would run code
+    ├─ TrainingError             1 · 500   a training run that cannot go on
     ├─ UnknownModel              2 · 404   a language model that `cost` does not know
     ├─ MissingExtra              4 · 501   an optional dependency is not installed
     ├─ Offline                   5 · 503   the network is needed and off
@@ -168,6 +169,10 @@ class WrongShape(LoadError):
 
 class UnsafeFile(LoadError):
     """A file that would run code when it is opened (pickles)."""
+
+
+class TrainingError(LexelError):
+    """A training run that cannot go on. Its checkpoints stay."""
 
 
 class UnknownModel(LexelError):

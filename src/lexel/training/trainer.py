@@ -1,0 +1,244 @@
+"""The one loop that trains: gradients, mean over processes, clip, update, average of weights, checkpoint.
+
+    step ─► loader[step] ─► task.gradients ─► mean over processes ─► clip ─► AdamW ─► EMA ─► checkpoint
+
+Everything that a step does follows from the seed, the step and the data: which samples it sees, how they are changed,
+what dropout draws. So a run that was killed goes on with the next sample, and on one kind of machine ends with the
+weights of a run that was not, to the last bit. There is no state of generators or loaders that could be forgotten.
+
+Gradients are averaged by one flat all-reduce a step and not by a wrapper around the module: gradient caching runs an
+encoder twice, and a wrapper would have to be told. That costs the overlap of sending and computing.
+"""
+
+import math
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Literal, TypeVar
+
+from lexel.errors import TrainingError
+from lexel.needs import torch
+from lexel.training import state
+from lexel.training.task import Loader, Task, Watch, drawn
+
+B = TypeVar("B")
+
+PARTS = ("exp_avg", "exp_avg_sq")  # of AdamW, a tensor a parameter each
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long and how fast.
+
+    steps               updates in all
+    learning_rate       at its highest
+    warmup              steps on the way there; then a cosine down to 0
+    weight_decay        of matrices; vectors, scales and biases have none
+    betas, eps          of AdamW
+    clip                largest norm of the gradient; 0: any
+    average             weight of the past in the average of weights (EMA); 0: none is kept
+    chunk               samples that go through the model at once; 0: all
+    precision           "bfloat16": products in bfloat16, weights in float32
+    save_every, keep    steps between checkpoints; how many stay, 0: all
+    measure_every       steps between measurements; 0: at the end alone
+    seed                of everything
+    """
+
+    steps: int
+    learning_rate: float = 1e-3
+    warmup: int = 0
+    weight_decay: float = 0.2
+    betas: tuple[float, float] = (0.9, 0.98)
+    eps: float = 1e-6
+    clip: float = 1.0
+    average: float = 0.0
+    chunk: int = 0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    save_every: int = 1000
+    keep: int = 2
+    measure_every: int = 0
+    seed: int = 0
+
+    def rate(self, step: int) -> float:
+        """The learning rate of the update that follows `step` updates."""
+        if step < self.warmup:
+            return self.learning_rate * (step + 1) / self.warmup
+        done = (step - self.warmup) / max(1, self.steps - self.warmup)
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended.
+
+    step      updates that were made
+    signal    SIGINT or SIGTERM where somebody stopped it: the checkpoint of `step` is there, the same call goes on
+    """
+
+    step: int
+    signal: int | None = None
+
+
+def train(task: Task[B], loader: Loader[B], settings: Settings, run: Path, watch: Watch) -> Ended:
+    """Train until `settings.steps`, from the newest checkpoint in the folder `run` where there is one.
+
+    Raises `TrainingError` when a loss or a gradient is not finite: the checkpoints before stay.
+    """
+    rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+    device = next(task.module.parameters()).device
+    optimizer = _optimizer(task.module, settings)
+    average = {name: value.detach().clone() for name, value in task.module.state_dict().items()}
+    begun = _restore(task.module, optimizer, average if settings.average else {}, run)
+    step = begun
+    with _asked_to_stop() as stopped:
+        while step < settings.steps and not _any(bool(stopped), device):
+            torch.manual_seed(drawn(settings.seed, "step", step, rank))
+            optimizer.zero_grad()
+            for group in optimizer.param_groups:
+                group["lr"] = settings.rate(step)
+            with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+                losses = task.gradients(loader[step], settings.chunk)
+            norm = _average_and_clip(task.module, settings.clip)
+            if not (math.isfinite(norm) and all(map(math.isfinite, losses.values()))):
+                said = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
+                raise TrainingError(f"step {step + 1}: not finite: {said}, gradient {norm:.4g}", subject=str(run))
+            optimizer.step()
+            task.after_step()
+            if settings.average:
+                _blend(average, task.module, settings.average)
+            step += 1
+            watch.step(step, losses, {"learning_rate": settings.rate(step - 1), "gradient": norm})
+            if settings.measure_every and step % settings.measure_every == 0:
+                watch.measured(step, task.measure())
+            if step % settings.save_every == 0:
+                _save(task.module, optimizer, average if settings.average else {}, settings, run, step, watch, rank)
+    if step > begun and step % settings.save_every:
+        _save(task.module, optimizer, average if settings.average else {}, settings, run, step, watch, rank)
+    if step == settings.steps and step > begun and not (settings.measure_every and step % settings.measure_every == 0):
+        watch.measured(step, task.measure())
+    return Ended(step, stopped[0] if stopped and step < settings.steps else None)
+
+
+def _optimizer(module: torch.nn.Module, settings: Settings) -> torch.optim.AdamW:
+    """AdamW over two groups: matrices with weight decay, everything of fewer dimensions without."""
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=settings.betas, eps=settings.eps)
+
+
+def _restore(module: torch.nn.Module, optimizer: torch.optim.AdamW, average: dict[str, torch.Tensor], run: Path) -> int:
+    """Bring the newest checkpoint back; returns how many updates it has, 0 where there is none."""
+    found = state.newest(run)
+    if found is None:
+        return 0
+    try:
+        module.load_state_dict(found.tensors("model"))
+        moments = found.tensors("optimizer")
+        for name, parameter in _trained(module):
+            kept = {part: moments[f"{part}.{name}"].to(parameter) for part in PARTS}
+            optimizer.state[parameter] = {"step": torch.tensor(float(found.step)), **kept}
+        if average:
+            average |= {name: value.to(average[name]) for name, value in found.tensors("ema").items()}
+    except (KeyError, RuntimeError, OSError) as error:
+        reason = f"{found.folder.name} is of another model: {str(error).splitlines()[0]}"
+        raise TrainingError(reason, subject=str(run)) from error
+    return found.step
+
+
+def _save(
+    module: torch.nn.Module,
+    optimizer: torch.optim.AdamW,
+    average: dict[str, torch.Tensor],
+    settings: Settings,
+    run: Path,
+    step: int,
+    watch: Watch,
+    rank: int,
+) -> None:
+    """The first process writes; the others go on when it has."""
+    if rank == 0:
+        moments = {
+            f"{part}.{name}": optimizer.state[parameter][part] for name, parameter in _trained(module) for part in PARTS
+        }
+        parts = {"model": module.state_dict(), "optimizer": moments} | ({"ema": average} if average else {})
+        facts = {"seed": settings.seed, "steps": settings.steps, "torch": torch.__version__}
+        state.save(run, step, parts, facts, keep=settings.keep)
+        watch.saved(step)
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+
+
+def _trained(module: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Parameter]]:
+    return ((name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad)
+
+
+def _average_and_clip(module: torch.nn.Module, most: float) -> float:
+    """Gradients averaged over processes, then scaled down to the norm `most`; returns the norm before that.
+
+    A parameter that nothing reached has a gradient of zeros, so that it decays on every process alike.
+    """
+    parameters = [parameter for _, parameter in _trained(module)]
+    for parameter in parameters:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if torch.distributed.is_initialized():
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        torch.distributed.all_reduce(flat)
+        flat /= torch.distributed.get_world_size()
+        for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if 0 < most < norm:
+        torch.nn.utils.clip_grads_with_norm_(parameters, most, norm)
+    return float(norm)
+
+
+def _blend(average: dict[str, torch.Tensor], module: torch.nn.Module, past: float) -> None:
+    """Numbers are averaged; counters are those of the module."""
+    for name, value in module.state_dict().items():
+        if value.is_floating_point():
+            average[name].lerp_(value, 1 - past)
+        else:
+            average[name].copy_(value)
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[list[int]]:
+    """A list that gets the number of the first SIGINT or SIGTERM. A second one ends the process as usual."""
+    got: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def note(number: int, frame: FrameType | None) -> None:
+        got.append(number)
+        restore()
+
+    if threading.current_thread() is not threading.main_thread():  # somebody else listens
+        yield got
+        return
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield got
+    finally:
+        restore()
+
+
+def _any(stop: bool, device: torch.device) -> bool:
+    """Whether some process was asked to stop: all end after the same step."""
+    if not torch.distributed.is_initialized():
+        return stop
+    asked = torch.tensor(float(stop), device=device)
+    torch.distributed.all_reduce(asked)
+    return bool(asked)
