@@ -27,6 +27,7 @@ from lexel.pictures.picture import Picture
 from lexel.shapes import Array, Float, UInt8
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
 
 RESIZED_PIXELS = 1 << 26  # a picture 1 × 1,000,000 would become 224 × 224,000,000: beyond this only the crop is made
@@ -147,6 +148,11 @@ class Preparation:
             pixels = canvas
         return pixels, (left / width, top / height, (left + columns) / width, (top + rows) / height)
 
+    def unprepared(self, prepared: Float[Array, "*HW 3"]) -> UInt8[Array, "*HW 3"]:
+        """Prepared numbers, channels last, as the levels that they stand for: rounded, and clipped to 0–255."""
+        levels = (prepared * np.array(self.std, np.float32) + np.array(self.mean, np.float32)) / self.scale
+        return np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
+
     def _offset(self, side: int, crop: int) -> int:
         if self.rounding == "down":
             return (side - crop) // 2
@@ -173,6 +179,32 @@ def siglip(size: int) -> Preparation:
 def naflex(patch_size: int, most: int) -> Preparation:
     """SigLIP 2's NaFlex, as `Siglip2ImageProcessor` has it: whole patches, bilinear, −1…1."""
     return Preparation(Patches(patch_size, most), kernel=Image.Resampling.BILINEAR, mean=HALF, std=HALF)
+
+
+def vit(size: int) -> Preparation:
+    """ViT's own, as `ViTImageProcessor` has it: squash, bilinear, −1…1. Published files may say other numbers."""
+    return Preparation(Squash((size, size)), kernel=Image.Resampling.BILINEAR, mean=HALF, std=HALF)
+
+
+def deit(size: int) -> Preparation:
+    """DeiT's own, as `DeiTImageProcessor` has it: squash to 256 for 224, centre crop, bicubic, −1…1."""
+    larger = size * 256 // 224
+    return Preparation(Squash((larger, larger)), crop=(size, size), mean=HALF, std=HALF)
+
+
+def imagenet(size: int, kernel: Image.Resampling = Image.Resampling.BICUBIC, crop_pct: float = 0.875) -> Preparation:
+    """Pictures for a classifier of ImageNet, as timm and the first repositories of ViTs have it.
+
+    The shorter side becomes `size / crop_pct`, the centre is cut out, and the colours are those of ImageNet.
+    """
+    return Preparation(
+        Shortest(int(size / crop_pct)),
+        crop=(size, size),
+        rounding="even",
+        kernel=kernel,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+    )
 
 
 def _resized(

@@ -14,14 +14,15 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from lexel.errors import LoadError, MissingNeed
+from lexel.errors import BadArguments, LoadError, MissingNeed
 from lexel.needs import torch
+from lexel.nn import flexi
 from lexel.nn.loaded import Loaded, changed
 from lexel.nn.patches import Pixels
 from lexel.nn.transformer import Traced
 from lexel.pictures.picture import Picture
 from lexel.pictures.prepare import Preparation, View
-from lexel.pipelines.grammar import Inside, Stage, parse
+from lexel.pipelines.grammar import Inside, Stage, Value, parse
 from lexel.ragged.packed import Packed
 from lexel.runs.threads import each
 from lexel.shapes import Array, Float
@@ -90,6 +91,7 @@ class Backbone(Loaded):
         self.image = image
         self.preparation, self.name, self.digest = preparation, name, digest
         self._inside: tuple[Inside, ...] = ()
+        self._asked: dict[str, Value] = {}
 
     @property
     def offers(self) -> frozenset[str]:
@@ -114,6 +116,25 @@ class Backbone(Loaded):
         other = changed(self, image=self._image().with_inside(selector, layers))
         [stage] = parse(repr(selector)).stages
         other._inside = (*self._inside, Inside(layers, stage))
+        return other
+
+    def with_patch_size(self: B, patch_size: int) -> B:
+        """The same model for patches of `patch_size` pixels, on pictures of the same size: FlexiViT's resize.
+
+        All weights are shared but those of the patches, and positions are resampled. `google/…(patch_size=32)` in a
+        pipeline. A model that was not trained so has coarser features, not the same ones: its tokens are another
+        space's. Raises `BadArguments` for a tower without patches, and for patches that were changed before.
+
+            vit.with_patch_size(32).tokenize(pictures)     # <50 tokens of 1 picture: vectors of …, 768 wide, float32>
+        """
+        if self._asked:
+            raise BadArguments(f"{self!r} has patches that were resized: resize those that it was loaded with")
+        image = self._image()
+        if not isinstance(image, flexi.Patched):
+            raise BadArguments(f"{self.name} does not begin with patches: their size cannot be changed")
+        other = changed(self, image=flexi.with_patch_size(image, patch_size, self.preparation.kernel))
+        other.digest = f"{self.digest} patch {patch_size}"
+        other._asked = {"patch_size": patch_size}
         return other
 
     def tokenize(self, pictures: Iterable[Picture], *, keep: Collection[str] = ()) -> Tokens:
@@ -155,7 +176,7 @@ class Backbone(Loaded):
         return self.embed(a) @ self.embed(b).T
 
     def __repr__(self) -> str:
-        return str(Stage(self.name, inside=self._inside))
+        return str(Stage(self.name, kwargs=self._asked, inside=self._inside))
 
     def _tokens(self, pictures: Iterable[Picture], tokens: Callable[[Prepared], Tokens]) -> Tokens:
         with torch.inference_mode():
