@@ -14,12 +14,18 @@ from transformers import (
     CLIPTextModelWithProjection,
     CLIPVisionModel,
     CLIPVisionModelWithProjection,
+    DeiTConfig,
+    DeiTModel,
     Siglip2Config,
     Siglip2Model,
     SiglipConfig,
     SiglipModel,
     SiglipTextModel,
     SiglipVisionModel,
+    ViTConfig,
+    ViTMAEConfig,
+    ViTMAEForPreTraining,
+    ViTModel,
 )
 
 transformers.utils.logging.set_verbosity_error()
@@ -36,6 +42,13 @@ TEXT = {
 }
 IMAGE = {**BLOCKS, "image_size": 28, "patch_size": 14}
 
+PAINTER = {
+    "decoder_hidden_size": 24,
+    "decoder_num_hidden_layers": 1,
+    "decoder_num_attention_heads": 3,
+    "decoder_intermediate_size": 36,
+}
+
 CLIP = {"vision_config": IMAGE | {"projection_dim": 24}, "text_config": TEXT | {"projection_dim": 24}}
 SIGLIP = {"vision_config": IMAGE, "text_config": TEXT | {"projection_size": 32}}
 NAFLEX = {
@@ -49,7 +62,12 @@ WHOLE = {
     "siglip2": lambda: Siglip2Model(Siglip2Config(**NAFLEX)),
 }
 # A model of every family that has an image tower: the contract of towers is run on each.
-TOWERS = {**WHOLE}
+TOWERS = {
+    **WHOLE,
+    "vit": lambda: ViTModel(ViTConfig(**IMAGE)),
+    "deit": lambda: DeiTModel(DeiTConfig(**IMAGE)),
+    "mae": lambda: ViTMAEForPreTraining(ViTMAEConfig(**IMAGE, **PAINTER)),
+}
 HALVES = {
     "clip": (CLIPVisionModel, CLIPTextModel),
     "clip with projection": (CLIPVisionModelWithProjection, CLIPTextModelWithProjection),

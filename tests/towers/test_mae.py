@@ -85,7 +85,9 @@ def test_the_loss_equals_transformers_with_the_same_mask(batch, noise, norm_pix_
     peer = mae_peer(norm_pix_loss=norm_pix_loss)
     _, visible = shown(noise)
     hidden = torch.from_numpy(~np.concatenate(visible))
-    loss = masked_loss(our_mae(peer).paint(batch, visible), pixel_rows(batch, PATCH), hidden, norm_pix_loss=norm_pix_loss)
+    loss = masked_loss(
+        our_mae(peer).paint(batch, visible), pixel_rows(batch, PATCH), hidden, norm_pix_loss=norm_pix_loss
+    )
     assert close(loss, peer(batch, noise=noise).loss)
 
 

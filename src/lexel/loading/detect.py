@@ -22,7 +22,7 @@ from lexel.words.value import Speller
 if TYPE_CHECKING:
     from lexel.towers._config import TextConfig
 
-LAYOUTS = ("clip", "siglip", "openclip")  # files in layouts/
+LAYOUTS = ("clip", "siglip", "openclip", "mae", "vit")  # files in layouts/; the first that fits counts
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -121,5 +121,11 @@ def _prefix(fields: Fields, names: Collection[str]) -> str:
 def _kind(fields: Fields) -> str:
     """What settings of an unknown family say of themselves."""
     trunk = fields.table("model_cfg").table("vision_cfg").values.get("timm_model_name")
-    kind = fields.values.get("model_type") or fields.values.get("architectures") or trunk or sorted(fields.values)[:5]
+    kind = (
+        fields.values.get("model_type")
+        or fields.values.get("architectures")
+        or fields.values.get("architecture")
+        or trunk
+        or sorted(fields.values)[:5]
+    )
     return repr(kind)[:80]

@@ -7,7 +7,7 @@
 
     Shortest   the shorter side becomes so long, the longer in proportion, truncated      CLIP
     Longest    the whole picture fits, rounded; what is left over is filled: a letterbox   OpenCLIP "longest"
-    Squash     exactly this size, whatever the aspect                                      SigLIP
+    Squash     exactly this size, whatever the aspect                                      SigLIP, ViT
     Patches    whole patches, at most so many, the aspect nearly kept                      NaFlex
 
 Equal to the Pillow backend of `transformers` bit by bit: uint8 is resized by Pillow, a crop that is larger than the
@@ -190,21 +190,6 @@ def deit(size: int) -> Preparation:
     """DeiT's own, as `DeiTImageProcessor` has it: squash to 256 for 224, centre crop, bicubic, −1…1."""
     larger = size * 256 // 224
     return Preparation(Squash((larger, larger)), crop=(size, size), mean=HALF, std=HALF)
-
-
-def imagenet(size: int, kernel: Image.Resampling = Image.Resampling.BICUBIC, crop_pct: float = 0.875) -> Preparation:
-    """Pictures for a classifier of ImageNet, as timm and the first repositories of ViTs have it.
-
-    The shorter side becomes `size / crop_pct`, the centre is cut out, and the colours are those of ImageNet.
-    """
-    return Preparation(
-        Shortest(int(size / crop_pct)),
-        crop=(size, size),
-        rounding="even",
-        kernel=kernel,
-        mean=IMAGENET_MEAN,
-        std=IMAGENET_STD,
-    )
 
 
 def _resized(

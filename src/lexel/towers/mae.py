@@ -194,7 +194,7 @@ class MAE(Backbone):
         starts = np.cumsum([0] + [1 + count for count in counts])
         rows = np.concatenate([np.zeros(0, np.int64), *(starts[b] + rows_of(tokens, b) for b in range(len(tokens)))])
         model = decoder.mask_token
-        painted = decoder(torch.from_numpy(tokens.data).to(model), torch.from_numpy(rows).to(model.device), grids)
+        painted = decoder(torch.tensor(tokens.data).to(model), torch.from_numpy(rows).to(model.device), grids)
         levels = self.preparation.unprepared(painted.float().cpu().numpy().reshape(len(painted), -1, 3))
         blank = self.preparation.unprepared(np.zeros(3, np.float32))
         pictures = []
