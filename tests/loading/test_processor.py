@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.deit.image_processing_pil_deit import DeiTImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
+from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from lexel.errors import LoadError
 from lexel.loading.files import Checkpoint
 from lexel.loading.processor import FILE, preparation, written, written_openclip
 from lexel.pictures.picture import Picture
-from lexel.pictures.prepare import HALF, Longest, Preparation, Shortest, Squash, clip, naflex, siglip
+from lexel.pictures.prepare import HALF, Longest, Preparation, Shortest, Squash, clip, deit, naflex, siglip, vit
 
 PICTURE = Picture(np.random.default_rng(0).integers(0, 256, (61, 45, 3), dtype=np.uint8), "a.png", (61, 45), "")
 
@@ -26,6 +28,9 @@ PROCESSORS = {
     ),
     "clip, no crop": (CLIPImageProcessorPil(size={"shortest_edge": 28}, do_center_crop=False), clip(224)),
     "clip, as it is": (CLIPImageProcessorPil(do_resize=False, crop_size=28, do_normalize=False), clip(224)),
+    "vit": (ViTImageProcessorPil(size={"height": 28, "width": 35}), vit(224)),
+    "vit, another norm": (ViTImageProcessorPil(image_mean=[0.485, 0.456, 0.406], image_std=[0.2, 0.3, 0.4]), vit(224)),
+    "deit": (DeiTImageProcessorPil(size={"height": 32, "width": 32}, crop_size=28), deit(224)),
     "siglip": (SiglipImageProcessorPil(size={"height": 28, "width": 35}), siglip(224)),
 }
 
@@ -62,8 +67,11 @@ def test_what_is_written_is_read_again(name, tmp_path):
 
 
 def test_old_files_say_sizes_as_one_number(tmp_path):
+    """Of the shorter side or of both: as the class of the family took it."""
     (tmp_path / FILE).write_text(json.dumps({"size": 28, "crop_size": 21, "do_center_crop": True}))
     assert preparation(Checkpoint(tmp_path, "here"), family=clip(224)) == Preparation(Shortest(28), crop=(21, 21))
+    assert preparation(Checkpoint(tmp_path, "here"), family=vit(224)).resize == Squash((28, 28))
+    assert ViTImageProcessorPil.from_pretrained(tmp_path).size == {"height": 28, "width": 28}
 
 
 def test_openclips_rounding_is_kept_where_it_is_written_as_hugging_face_does(tmp_path):

@@ -6,12 +6,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.deit.image_processing_pil_deit import DeiTImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
+from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from lexel.pictures import prepare
 from lexel.pictures.picture import Picture
-from lexel.pictures.prepare import HALF, Longest, Patches, Preparation, Shortest, Squash, clip, naflex, siglip
+from lexel.pictures.prepare import (
+    HALF,
+    Longest,
+    Patches,
+    Preparation,
+    Shortest,
+    Squash,
+    clip,
+    deit,
+    naflex,
+    siglip,
+    vit,
+)
 
 SIZES = [(int(h), int(w)) for h, w in np.random.default_rng(5).integers(1, 130, (300, 2))]
 sides = st.integers(1, 400)
@@ -46,6 +60,32 @@ def test_siglip_is_prepared_as_by_its_processor():
         one = picture(*size)
         expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
         assert np.array_equal(Preparation(Squash((28, 35)), mean=HALF, std=HALF).prepare(one)[0], expected), size
+
+
+@pytest.mark.parametrize(
+    ("processor", "preparation"),
+    [
+        (ViTImageProcessorPil(size={"height": 28, "width": 28}), vit(28)),
+        (DeiTImageProcessorPil(size={"height": 32, "width": 32}, crop_size={"height": 28, "width": 28}), deit(28)),
+    ],
+    ids=["vit", "deit"],
+)
+def test_vit_and_deit_are_prepared_as_by_their_processors(processor, preparation):
+    for size in SIZES:
+        one = picture(*size)
+        expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
+        assert np.array_equal(preparation.prepare(one)[0], expected), size
+
+
+@pytest.mark.parametrize(
+    "preparation", [vit(28), clip(28), Preparation(None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))]
+)
+def test_what_was_prepared_is_the_same_levels_again(preparation):
+    one = picture(40, 30)
+    levels = preparation.unprepared(preparation.prepare(one)[0].transpose(1, 2, 0))
+    assert np.array_equal(levels, preparation.pixels(one)[0])
+    assert preparation.unprepared(np.full((1, 3), 99, np.float32)).tolist() == [[255] * 3]
+    assert preparation.unprepared(np.full((0, 3), -99, np.float32)).shape == (0, 3)
 
 
 def test_naflex_is_prepared_as_by_its_processor():
@@ -136,6 +176,8 @@ def test_a_picture_like_a_thread_is_prepared_without_its_whole_length(monkeypatc
 
 def test_the_families_are_their_published_settings():
     assert clip(224) == Preparation(Shortest(224), crop=(224, 224))
+    assert vit(224) == Preparation(Squash((224, 224)), kernel=Image.Resampling.BILINEAR, mean=HALF, std=HALF)
+    assert deit(384).resize == Squash((438, 438))
     assert siglip(384).prepare(picture(5, 9))[0].shape == (3, 384, 384)
     white = Picture(np.full((2, 2, 3), 255, np.uint8), "white.png", (2, 2), "")
     assert (siglip(8).prepare(white)[0] == 1).all()

@@ -36,6 +36,7 @@ from lexel.drawing.marks import (
     outlines,
 )
 from lexel.drawing.tiles import Tiles
+from lexel.errors import LoadError, TokensError
 from lexel.pictures.picture import Picture
 from lexel.pictures.resize import fit, pillow_box
 from lexel.ragged.plan import Plan
@@ -132,7 +133,10 @@ def undone(trace: Traced, tokenizer: Tokenizer) -> list[Picture] | None:
     """The pictures that the tokens of `after` still hold, as `restored` says; None where `tokenizer` cannot paint."""
     if not isinstance(tokenizer, Invertible):
         return None
-    return tokenizer.detokenize(restored(trace.before, trace.plan, trace.after))
+    try:
+        return tokenizer.detokenize(restored(trace.before, trace.plan, trace.after))
+    except (LoadError, TokensError):  # its decoder was not saved, or its tokens were merged inside
+        return None
 
 
 class _Canvas:

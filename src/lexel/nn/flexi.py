@@ -31,7 +31,7 @@ class Cut(Protocol):
 
 
 @runtime_checkable
-class CutAndPlaced(Cut, Protocol):
+class Placed(Cut, Protocol):
     """…and of the table of their positions."""
 
     @property
@@ -45,9 +45,12 @@ class CutAndPlaced(Cut, Protocol):
 
 @runtime_checkable
 class Patched(Protocol):
-    """A tower that begins with patches."""
+    """A tower that begins with patches. Those of learned positions have `positions`, too.
 
-    patches: PatchEmbedding
+    Rows of that table are those of the tower's other tokens, if they have any, and then those of the raster.
+    """
+
+    patches: torch.nn.Module
     cell: int
 
     @property
@@ -55,48 +58,44 @@ class Patched(Protocol):
         """What it was built from."""
 
 
-@runtime_checkable
-class PatchedAndPlaced(Patched, Protocol):
-    """…and adds learned positions to them: rows of `positions`, behind those of its other tokens."""
-
-    positions: torch.nn.Parameter
-
-    @property
-    def config(self) -> CutAndPlaced:
-        """What it was built from."""
+T = TypeVar("T")
 
 
-P = TypeVar("P", bound=Patched)
-
-
-def with_patch_size(tower: P, patch_size: int, kernel: Image.Resampling) -> P:
+def with_patch_size(tower: T, patch_size: int, kernel: Image.Resampling) -> T:
     """The same tower for patches of `patch_size` pixels; all other weights are shared.
 
     kernel   Pillow's, with which the pictures of this tower are resized
 
     Positions are resampled to the raster of the new patches on a picture of the tower's own size. Raises
-    `BadArguments` for patches larger than that picture.
+    `BadArguments` for a tower whose tokens are not patches, or whose blocks know how many there are, and for patches
+    larger than that picture.
     """
+    if not isinstance(tower, Patched) or not isinstance(tower.patches, PatchEmbedding):
+        raise BadArguments(f"{type(tower).__name__} does not begin with patches: their size cannot be changed")
+    table, config = getattr(tower, "positions", None), tower.config
+    if tower.cell != config.patch_size or not (table is None or isinstance(config, Placed)):
+        raise BadArguments(f"{type(tower).__name__} is built for its patches: their size cannot be changed")
     if patch_size < 1:
         raise BadArguments(f"a patch has 1 pixel a side or more, not {patch_size}")
-    patches = changed(tower.patches, patch_size=patch_size)
-    patches.weight = _instead(patches.weight, pi_resize(patches.weight, patch_size, kernel))
-    if not isinstance(tower, PatchedAndPlaced):
-        return changed(tower, patches=patches, cell=patch_size, config=_replaced(tower.config, patch_size=patch_size))
-    config, table = tower.config, tower.positions
+    weight = _instead(tower.patches.weight, pi_resize(tower.patches.weight, patch_size, kernel))
+    other = changed(
+        tower,
+        patches=changed(tower.patches, patch_size=patch_size, weight=weight),
+        cell=patch_size,
+        config=_replaced(config, patch_size=patch_size),
+    )
+    return changed(other, **_positions(table, config, patch_size)) if isinstance(config, Placed) else other
+
+
+def _positions(table: torch.nn.Parameter, config: Placed, patch_size: int) -> dict[str, object]:
+    """Table and config of the new raster."""
     size = config.grid * config.patch_size
     grid = size // patch_size
     if not grid:
         raise BadArguments(f"a picture of {size} pixels a side has no patch of {patch_size}")
     first = len(table) - config.grid**2  # rows of the class token and its like
     placed = torch.cat([table[:first], config.resampling(table[first:], (grid, grid))])
-    return changed(
-        tower,
-        patches=patches,
-        positions=_instead(table, placed),
-        cell=patch_size,
-        config=_replaced(config, patch_size=patch_size, grid=grid),
-    )
+    return {"positions": _instead(table, placed), "config": _replaced(config, patch_size=patch_size, grid=grid)}
 
 
 def pi_resize(
@@ -104,7 +103,7 @@ def pi_resize(
 ) -> Float[torch.Tensor, "D 3 Q Q"]:
     """The weights for patches of `side` pixels, from those for P, when pictures are resized by `kernel`.
 
-    The inverse is taken in float64: in float32 it would lose three digits.
+    Computed in float64 and rounded once. One axis at a time: the inverse of the whole resize is that of its axes.
     """
     axis = Image.fromarray(np.eye(weight.shape[-1], dtype=np.float32)).resize((weight.shape[-1], side), kernel)
     back = torch.from_numpy(np.linalg.pinv(np.asarray(axis, np.float64)))

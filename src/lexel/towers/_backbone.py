@@ -129,10 +129,8 @@ class Backbone(Loaded):
         """
         if self._asked:
             raise BadArguments(f"{self!r} has patches that were resized: resize those that it was loaded with")
-        image = self._image()
-        if not isinstance(image, flexi.Patched):
-            raise BadArguments(f"{self.name} does not begin with patches: their size cannot be changed")
-        other = changed(self, image=flexi.with_patch_size(image, patch_size, self.preparation.kernel))
+        image = flexi.with_patch_size(self._image(), patch_size, self.preparation.kernel)
+        other = changed(self, image=image)
         other.digest = f"{self.digest} patch {patch_size}"
         other._asked = {"patch_size": patch_size}
         return other
