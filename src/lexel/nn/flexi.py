@@ -84,7 +84,9 @@ def with_patch_size(tower: T, patch_size: int, kernel: Image.Resampling) -> T:
         cell=patch_size,
         config=_replaced(config, patch_size=patch_size),
     )
-    return changed(other, **_positions(table, config, patch_size)) if isinstance(config, Placed) else other
+    if table is None or not isinstance(config, Placed):
+        return other
+    return changed(other, **_positions(table, config, patch_size))
 
 
 def _positions(table: torch.nn.Parameter, config: Placed, patch_size: int) -> dict[str, object]:
