@@ -17,7 +17,8 @@ from lexel.shapes import Float
 class Rotary(torch.nn.Module):
     """Turns pair k of each half by 2π · place · theta^(−4k/d), d the channels of a head, a multiple of 4.
 
-    Angles are computed in float32 each time, in every layer: a layer keeps no state, and it costs one part in fifty.
+    Angles are computed in float32, and anew in every layer: that is less than a thousandth of a tower, and a layer
+    that kept them would have a state.
     """
 
     def __init__(self, theta: float) -> None:
