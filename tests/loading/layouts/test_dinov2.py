@@ -160,6 +160,7 @@ def test_its_own_repository_stretches_positions_by_a_rule_of_its_own(made, tmp_p
     assert not same(ours, made["plain"][0])
     save(ours, tmp_path / "again")
     assert torch.equal(load(tmp_path / "again").encode_pixels(pixels()).x, ours.encode_pixels(pixels()).x)
+    assert same(ours, AutoModel.from_pretrained(tmp_path / "again").eval(), pixels(28, 28))
 
 
 @pytest.mark.parametrize(
