@@ -16,6 +16,12 @@ from transformers import (
     CLIPVisionModelWithProjection,
     DeiTConfig,
     DeiTModel,
+    Dinov2Config,
+    Dinov2Model,
+    Dinov2WithRegistersConfig,
+    Dinov2WithRegistersModel,
+    DINOv3ViTConfig,
+    DINOv3ViTModel,
     Siglip2Config,
     Siglip2Model,
     SiglipConfig,
@@ -55,6 +61,8 @@ NAFLEX = {
     "vision_config": {**BLOCKS, "patch_size": 14, "num_patches": 16},
     "text_config": TEXT | {"projection_size": 32},
 }
+# Of a ratio, not of a width, inside the MLP.
+DINO = {name: value for name, value in IMAGE.items() if name != "intermediate_size"} | {"mlp_ratio": 2}
 
 WHOLE = {
     "clip": lambda: CLIPModel(CLIPConfig(**CLIP, projection_dim=24)),
@@ -67,6 +75,9 @@ TOWERS = {
     "vit": lambda: ViTModel(ViTConfig(**IMAGE)),
     "deit": lambda: DeiTModel(DeiTConfig(**IMAGE)),
     "mae": lambda: ViTMAEForPreTraining(ViTMAEConfig(**IMAGE, **PAINTER)),
+    "dinov2": lambda: Dinov2Model(Dinov2Config(**DINO)),
+    "dinov2 with registers": lambda: Dinov2WithRegistersModel(Dinov2WithRegistersConfig(**DINO)),
+    "dinov3": lambda: DINOv3ViTModel(DINOv3ViTConfig(**IMAGE, num_register_tokens=4)),
 }
 HALVES = {
     "clip": (CLIPVisionModel, CLIPTextModel),

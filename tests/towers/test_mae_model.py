@@ -74,6 +74,15 @@ def test_every_patch_is_shown_equally_often(model):
     assert (np.abs(np.bincount(places.astype(int), minlength=16) - 40) < 4 * 5.5).all()
 
 
+def test_each_tile_has_a_mask_of_its_own_and_cannot_be_painted_alone(model):
+    tokens = model.tokenize(PICTURES, mask_ratio=0.75, tiles=(1, 2))
+    assert tokens.counts.tolist() == [10] * 3
+    left, right = (tokens[0].boxes[tokens[0]["crop"] == crop][1:] for crop in (0, 1))
+    assert not np.allclose(left + np.array([0.5, 0, 0.5, 0]), right)
+    with pytest.raises(TokensError, match="several crops"):
+        model.detokenize(tokens)
+
+
 @pytest.mark.parametrize("ratio", [-0.1, 1.0, 1.5, float("nan")])
 def test_a_ratio_that_is_none_is_refused(model, ratio):
     with pytest.raises(BadArguments, match="mask_ratio is from"):

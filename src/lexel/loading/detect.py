@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from lexel.errors import UnknownLayout
 from lexel.loading.files import CONFIGS, JSON, Checkpoint, Fields, Tensors
-from lexel.loading.spellers import no_words
 from lexel.loading.table import Table
 from lexel.pictures.prepare import Preparation
 from lexel.words.value import Speller
@@ -22,7 +21,15 @@ from lexel.words.value import Speller
 if TYPE_CHECKING:
     from lexel.towers._config import TextConfig
 
-LAYOUTS = ("clip", "siglip", "openclip", "mae", "vit")  # files in layouts/; the first that fits counts
+LAYOUTS = (
+    "clip",
+    "siglip",
+    "openclip",
+    "dinov3",
+    "dinov2",
+    "mae",
+    "vit",
+)  # files in layouts/; the first that fits counts
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -68,7 +75,7 @@ class Layout:
     image: str
     text: str = ""
     model: str = "lexel.towers._backbone:Backbone"
-    speller: Callable[[Checkpoint, int], Speller | None] = no_words
+    speller: Callable[[Checkpoint, int], Speller | None] | None = None
     biased: bool = False
     prefixes: tuple[str, ...] = ("",)
     unused: tuple[str, ...] = ()

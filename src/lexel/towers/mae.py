@@ -119,36 +119,43 @@ class MAE(Backbone):
     """A masked autoencoder, as users call it."""
 
     def tokenize(
-        self, pictures: Iterable[Picture], *, mask_ratio: float = 0.0, seed: int = 0, keep: Collection[str] = ()
+        self,
+        pictures: Iterable[Picture],
+        *,
+        mask_ratio: float = 0.0,
+        seed: int = 0,
+        tiles: tuple[int, int] | None = None,
+        keep: Collection[str] = (),
     ) -> Tokens:
         """The tokens of every picture: class token, then the patches that are not masked, in raster order.
 
-        mask_ratio   share of the patches that the encoder is not shown, from 0.0 to below 1.0; trained with 0.75
-        seed         another seed, another draw. It depends on the seed, on the picture and on nothing else
-        keep         evidence for selectors, a column each, see `Backbone`
+        mask_ratio     share of the patches that the encoder is not shown, from 0.0 to below 1.0; trained with 0.75
+        seed           another seed, another draw. It depends on the seed, on the picture and on nothing else
+        tiles, keep    see `Backbone`; each tile has a draw of its own
 
             mae.tokenize(pictures)                       # <197 tokens of 1 picture: vectors of …, 768 wide, float32>
             mae.tokenize(pictures, mask_ratio=0.75)      # <50 tokens of 1 picture: …>
 
-        Raises `BadArguments` for another ratio, `MissingNeed` for evidence that this tower does not have.
+        Raises `BadArguments` for another ratio, and what `Backbone` raises.
         """
         if not 0 <= mask_ratio < 1:
             raise BadArguments(f"mask_ratio is from 0.0 to below 1.0, not {mask_ratio!r}")
         if not mask_ratio:
-            return super().tokenize(pictures, keep=keep)
+            return super().tokenize(pictures, tiles=tiles, keep=keep)
         image = self._kept(keep)
         assert isinstance(image, MAEImage)
 
         def tokens(batch: Prepared) -> Tokens:
+            crops = [f"{seed} {one.digest} {crop}" for one in batch.pictures for crop in range(batch.crops or 1)]
             counts = [(x.shape[1] // image.cell) * (x.shape[2] // image.cell) for x in batch.pixels]
-            draws = zip(batch.pictures, counts, strict=True)
-            traced = image.see(batch.pixels, [_drawn(one.digest, n, mask_ratio, seed) for one, n in draws], keep)
+            visible = [_drawn(crop, count, mask_ratio) for crop, count in zip(crops, counts, strict=True)]
+            traced = image.see(batch.pixels, visible, keep)
             views = seen_by(image.cell, batch.pixels, batch.views, traced)
-            made = tokens_of(traced, traced.packed.x, batch.pictures, views, self.space)
+            made = tokens_of(traced, traced.packed.x, batch.pictures, views, self.space, crops=batch.crops)
             # The raster stays known, though its cells are not all there: the decoder has to find their places.
             return made.with_(pictures=replace(made.pictures, grids=host(traced.start.grid)))
 
-        return self._tokens(pictures, tokens)
+        return self._tokens(pictures, tokens, tiles)
 
     def detokenize(self, tokens: Tokens) -> list[Picture]:
         """The pictures as the decoder paints them from their tokens.
@@ -234,10 +241,10 @@ def _with_class(visible: Sequence[Bool[Array, "..."]]) -> Bool[Array, "N"]:
     return np.concatenate([one[:0], *(part for some in visible for part in (one, some))])
 
 
-def _drawn(digest: str, count: int, mask_ratio: float, seed: int) -> Bool[Array, "n"]:
-    """The published lot: noise for every patch, and those with the least of it stay."""
-    word = hashlib.blake2b(f"{seed} {digest}".encode(), digest_size=16).digest()
-    noise = np.random.default_rng(int.from_bytes(word)).random(count)
+def _drawn(word: str, count: int, mask_ratio: float) -> Bool[Array, "n"]:
+    """The published lot: noise for every patch, and those with the least of it stay. Equal words draw alike."""
+    seed = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=16).digest())
+    noise = np.random.default_rng(seed).random(count)
     visible = np.zeros(count, bool)
     visible[np.argsort(noise, kind="stable")[: int(count * (1 - mask_ratio))]] = True
     return visible
