@@ -22,7 +22,7 @@ from lexel.words.value import Speller
 if TYPE_CHECKING:
     from lexel.towers._config import TextConfig
 
-LAYOUTS = ("clip", "siglip", "openclip")  # files in layouts/
+LAYOUTS = ("clip", "siglip", "openclip", "pvt", "resnet")  # files in layouts/
 
 Shapes = dict[str, tuple[int, ...]]
 
