@@ -14,6 +14,12 @@ from transformers import (
     CLIPTextModelWithProjection,
     CLIPVisionModel,
     CLIPVisionModelWithProjection,
+    PvtConfig,
+    PvtModel,
+    PvtV2Config,
+    PvtV2Model,
+    ResNetConfig,
+    ResNetModel,
     Siglip2Config,
     Siglip2Model,
     SiglipConfig,
@@ -42,6 +48,12 @@ NAFLEX = {
     "vision_config": {**BLOCKS, "patch_size": 14, "num_patches": 16},
     "text_config": TEXT | {"projection_size": 32},
 }
+PYRAMID = {
+    "hidden_sizes": [8, 16, 24, 32],
+    "depths": [2, 1, 1, 1],
+    "num_attention_heads": [1, 2, 3, 4],
+    "mlp_ratios": [2, 3, 2, 2],
+}
 
 WHOLE = {
     "clip": lambda: CLIPModel(CLIPConfig(**CLIP, projection_dim=24)),
@@ -49,7 +61,12 @@ WHOLE = {
     "siglip2": lambda: Siglip2Model(Siglip2Config(**NAFLEX)),
 }
 # A model of every family that has an image tower: the contract of towers is run on each.
-TOWERS = {**WHOLE}
+TOWERS = {
+    **WHOLE,
+    "pvt": lambda: PvtModel(PvtConfig(**PYRAMID, image_size=32)),
+    "pvt_v2": lambda: PvtV2Model(PvtV2Config(**PYRAMID)),
+    "resnet": lambda: ResNetModel(ResNetConfig(embedding_size=8, hidden_sizes=[16, 32], depths=[2, 1])),
+}
 HALVES = {
     "clip": (CLIPVisionModel, CLIPTextModel),
     "clip with projection": (CLIPVisionModelWithProjection, CLIPTextModelWithProjection),
@@ -58,11 +75,16 @@ HALVES = {
 
 
 def noisy(model, seed=0):
-    """The model with noise on every parameter: zeros at the start hide mistakes."""
+    """The model with noise on every parameter and float buffer: zeros at the start hide mistakes. Variances stay so."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for value in model.parameters():
             value.add_(torch.randn(value.shape, generator=generator) * 0.05)
+        for name, value in model.named_buffers():
+            if name.endswith("running_var"):
+                value.uniform_(0.5, 2, generator=generator)
+            elif value.is_floating_point():
+                value.add_(torch.randn(value.shape, generator=generator) * 0.05)
     return model.eval()
 
 

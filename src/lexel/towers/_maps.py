@@ -22,7 +22,7 @@ from lexel.tokens.protocols import Selector
 from lexel.towers._tokens import whole
 
 Grid = tuple[int, int]
-Made = tuple[Float[torch.Tensor, "b n D"], Grid]  # tokens of pictures of one size, and their raster
+Made = tuple[Float[torch.Tensor, "_ _ D"], Grid]  # tokens of pictures of one size, and their raster
 
 
 class MapTower(torch.nn.Module, ABC):

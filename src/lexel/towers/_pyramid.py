@@ -24,7 +24,7 @@ class Pyramid:
     reductions   R: cells of a side that become one key
     activation   as published configs call it
     eps          of the norms in blocks and of those that end a stage
-    eps_in       of the norms after the patches and after a reduction: 1e-5 in the original code, `eps` in `transformers`
+    eps_in       of the norms after patches and reductions: 1e-5 in the original code, `eps` in `transformers`
     bias         whether q, k and v have one
     """
 
@@ -50,7 +50,7 @@ class Pyramid:
 
 
 class Reduction(torch.nn.Module):
-    """One token for `ratio` × `ratio` cells. Cells at the right and lower edge that fill no such square are not seen."""
+    """One token for `ratio` × `ratio` cells. Cells at the edge that fill no such square are not seen."""
 
     def __init__(self, width: int, ratio: int, eps: float) -> None:
         super().__init__()
