@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
+from transformers.models.pvt.image_processing_pil_pvt import PvtImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
 
@@ -13,7 +15,7 @@ from lexel.errors import LoadError
 from lexel.loading.files import Checkpoint
 from lexel.loading.processor import FILE, preparation, written, written_openclip
 from lexel.pictures.picture import Picture
-from lexel.pictures.prepare import HALF, Longest, Preparation, Shortest, Squash, clip, naflex, siglip
+from lexel.pictures.prepare import HALF, Longest, Preparation, Shortest, Squash, clip, imagenet, naflex, pvt, siglip
 
 PICTURE = Picture(np.random.default_rng(0).integers(0, 256, (61, 45, 3), dtype=np.uint8), "a.png", (61, 45), "")
 
@@ -27,6 +29,10 @@ PROCESSORS = {
     "clip, no crop": (CLIPImageProcessorPil(size={"shortest_edge": 28}, do_center_crop=False), clip(224)),
     "clip, as it is": (CLIPImageProcessorPil(do_resize=False, crop_size=28, do_normalize=False), clip(224)),
     "siglip": (SiglipImageProcessorPil(size={"height": 28, "width": 35}), siglip(224)),
+    "pvt": (PvtImageProcessorPil(size={"height": 28, "width": 35}), pvt(224)),
+    "resnet": (ConvNextImageProcessorPil(size={"shortest_edge": 28}, crop_pct=0.9), imagenet(224)),
+    "resnet, large": (ConvNextImageProcessorPil(size={"shortest_edge": 384}), imagenet(224)),
+    "resnet, as it is": (ConvNextImageProcessorPil(do_resize=False), imagenet(224)),
 }
 
 
@@ -64,6 +70,14 @@ def test_what_is_written_is_read_again(name, tmp_path):
 def test_old_files_say_sizes_as_one_number(tmp_path):
     (tmp_path / FILE).write_text(json.dumps({"size": 28, "crop_size": 21, "do_center_crop": True}))
     assert preparation(Checkpoint(tmp_path, "here"), family=clip(224)) == Preparation(Shortest(28), crop=(21, 21))
+
+
+def test_old_files_of_resnet_say_the_crop_as_a_share(tmp_path):
+    (tmp_path / FILE).write_text(
+        json.dumps({"feature_extractor_type": "ConvNextFeatureExtractor", "size": 224, "crop_pct": 0.875})
+    )
+    ours = preparation(Checkpoint(tmp_path, "here"), family=imagenet(28))
+    assert (ours.resize, ours.crop) == (Shortest(256), (224, 224))
 
 
 def test_openclips_rounding_is_kept_where_it_is_written_as_hugging_face_does(tmp_path):
@@ -105,6 +119,8 @@ def test_openclips_settings_are_read_and_written(cfg, expected, tmp_path):
     ("file", "settings", "said"),
     [
         (FILE, {"size": {"longest_edge": 9}}, "size has .*longest_edge"),
+        (FILE, {"crop_pct": 0}, "crop_pct is 0.0, expected 0.1…1"),
+        (FILE, {"crop_pct": 0.9, "do_center_crop": True}, "crop_pct is 0.9, expected 0.1…1 and no other crop"),
         (FILE, {"resample": 9}, "resample is 9"),
         (FILE, {"image_mean": [1, 2]}, "image_mean is .* expected three numbers"),
         (FILE, {"rescale_factor": "x"}, "rescale_factor is .* expected a number"),

@@ -6,12 +6,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
+from transformers.models.pvt.image_processing_pil_pvt import PvtImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
 
 from lexel.pictures import prepare
 from lexel.pictures.picture import Picture
-from lexel.pictures.prepare import HALF, Longest, Patches, Preparation, Shortest, Squash, clip, naflex, siglip
+from lexel.pictures.prepare import (
+    HALF,
+    Longest,
+    Patches,
+    Preparation,
+    Shortest,
+    Squash,
+    clip,
+    imagenet,
+    naflex,
+    pvt,
+    siglip,
+)
 
 SIZES = [(int(h), int(w)) for h, w in np.random.default_rng(5).integers(1, 130, (300, 2))]
 sides = st.integers(1, 400)
@@ -46,6 +60,24 @@ def test_siglip_is_prepared_as_by_its_processor():
         one = picture(*size)
         expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
         assert np.array_equal(Preparation(Squash((28, 35)), mean=HALF, std=HALF).prepare(one)[0], expected), size
+
+
+def test_pvt_is_prepared_as_by_its_processor():
+    processor = PvtImageProcessorPil(size={"height": 28, "width": 28})
+    for size in SIZES:
+        one = picture(*size)
+        expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
+        assert np.array_equal(pvt(28).prepare(one)[0], expected), size
+
+
+@pytest.mark.parametrize(("edge", "share"), [(28, 0.875), (29, 0.9), (383, 1.0), (384, 0.875)])
+def test_resnet_is_prepared_as_by_its_processor(edge, share):
+    how = {"image_mean": prepare.IMAGENET_MEAN, "image_std": prepare.IMAGENET_STD}  # as in the published file
+    processor = ConvNextImageProcessorPil(size={"shortest_edge": edge}, crop_pct=share, **how)
+    for size in SIZES[: 300 if edge < 100 else 4]:
+        one = picture(*size)
+        expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
+        assert np.array_equal(imagenet(edge, share).prepare(one)[0], expected), size
 
 
 def test_naflex_is_prepared_as_by_its_processor():
