@@ -1,7 +1,7 @@
 """What the two versions of PVT share: their numbers, and attention whose keys and values come from a coarser map.
 
-    cells h·w ─┬─ q ──────────────────────────┐
-               └─ reduced: h·w / R² ─ norm ─ k, v ─ attention ─ out ─►      N · N/R² scores instead of N²
+cells h·w ─┬─ q ──────────────────────────┐
+           └─ reduced: h·w / R² ─ norm ─ k, v ─ attention ─ out ─►      N · N/R² scores instead of N²
 """
 
 from dataclasses import dataclass

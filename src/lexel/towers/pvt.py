@@ -56,9 +56,9 @@ class Pvt(MapTower):
 
     def _made(self, pixels: Float[torch.Tensor, "b 3 H W"], last: int) -> Iterator[Made]:
         x = pixels
-        for layer in self.layers[: last + 1]:
+        for stage, layer in enumerate(self.layers[: last + 1]):
             tokens, grid = layer(x)
-            if layer.class_token is not None:
+            if stage == len(self.layers) - 1:
                 yield self.norm_out(tokens), grid
             else:
                 yield tokens, grid

@@ -157,11 +157,19 @@ def test_the_original_files_say_all_but_the_heads(kind, linear, tmp_path):
     assert type(peer).from_pretrained(tmp_path / "again", output_loading_info=True)[1]["missing_keys"] == set()
 
 
+def test_an_original_file_that_lacks_what_says_its_size_is_refused(tmp_path):
+    state = {"pos_embed4": torch.zeros(1, 2, 8), "norm.weight": torch.zeros(8)}
+    save_file(state, tmp_path / "model.safetensors")
+    with pytest.raises(MissingKeys, match=r"patch_embed1.proj.weight is missing, which says how large the model is"):
+        load(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("kind", "change", "said"),
     [
         ("pvt", {"patch_sizes": [4, 2, 2, 1]}, r"patch_sizes is \[4, 2, 2, 1\], expected \[4, 2, 2, 2\]"),
-        ("pvt", {"sequence_reduction_ratios": [8, 4, 2, 2]}, "does not end with 1"),
+        ("pvt", {"sequence_reduction_ratios": [8, 4, 2, 2]}, "the last stage has a reduction beside its class token"),
+        ("pvt", {"image_size": 24}, "pictures of 24 pixels have 6 rows of cells in stage 0, a reduction of 8"),
         ("pvt_v2", {"strides": [4, 2, 2, 1]}, r"strides is \[4, 2, 2, 1\]"),
         ("pvt_v2", {"depths": [2, 1, 1]}, r"depths is \(2, 1, 1\), expected 4 numbers"),
         ("pvt_v2", {"depths": [2, 1, 9, 1]}, "9 layers are said, 1 are there: no encoder.layers.2.blocks.1"),

@@ -91,6 +91,13 @@ def test_torchvisions_files_equal_hugging_faces(shape, counters, tmp_path):
     assert close(expected(ResNetModel.from_pretrained(tmp_path / "again").eval()), expected(peer))
 
 
+def test_a_file_of_torchvision_that_lacks_what_says_its_size_is_refused(tmp_path):
+    state = torchvision_names(made("basic").state_dict())
+    save_file({n: v.contiguous() for n, v in state.items() if n != "conv1.weight"}, tmp_path / "model.safetensors")
+    with pytest.raises(MissingKeys, match=r"conv1.weight is missing, which says how large the model is"):
+        load(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

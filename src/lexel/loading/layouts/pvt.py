@@ -10,7 +10,7 @@ from dataclasses import replace
 from math import isqrt
 
 from lexel.errors import LoadError
-from lexel.loading.detect import Layout, Parts, Shapes
+from lexel.loading.detect import Layout, Parts, Shapes, sides
 from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts._huggingface import checked, counts
 from lexel.loading.table import Table, depth
@@ -97,9 +97,7 @@ def _parts(fields: Fields, shapes: Shapes) -> Parts:
     side = fields.size("image_size", 224)[0]
     _expect(fields, "patch_sizes", [4, 2, 2, 2], len(stages.widths))
     _expect(fields, "strides", [4, 2, 2, 2], len(stages.widths))
-    if stages.reductions[-1] != 1:
-        raise LoadError("sequence_reduction_ratios does not end with 1, but with a class token", subject=fields.subject)
-    return Parts(PvtConfig(stages, side), None, pvt(side))
+    return Parts(_fixed(stages, side, fields.subject), None, pvt(side))
 
 
 def _parts_v2(fields: Fields, shapes: Shapes) -> Parts:
@@ -132,45 +130,64 @@ def _stages(fields: Fields, shapes: Shapes, widths: Sequence[int], reductions: s
         eps_in=fields.number(EPS_IN, eps),
         bias=fields.flag("qkv_bias", True),
     )
-    numbers = zip(stages.widths, stages.depths, stages.heads, stages.ratios, strict=True)
-    for stage, (width, blocks, heads, ratio) in enumerate(numbers):
-        one = Blocks(width, blocks, heads, width * ratio, stages.activation)
-        checked(one, shapes, where.format(stage), fields.subject)
+    return _fitting(stages, shapes, [where.format(stage) for stage in range(count)], fields.subject)
+
+
+def _fitting(stages: Pyramid, shapes: Shapes, where: Sequence[str], subject: str) -> Pyramid:
+    """`stages`, where their blocks are as many as there are under `where`, and widths are multiples of heads."""
+    numbers = zip(where, stages.widths, stages.depths, stages.heads, stages.ratios, strict=True)
+    for place, width, blocks, heads, ratio in numbers:
+        checked(Blocks(width, blocks, heads, width * ratio, stages.activation), shapes, place, subject)
     return stages
+
+
+def _fixed(stages: Pyramid, side: int, subject: str) -> PvtConfig:
+    """A tower of version 1. Raises `LoadError` where a stage has no cell to ask, or its class token no place."""
+    if stages.reductions[-1] != 1:
+        raise LoadError("the last stage has a reduction beside its class token", subject=subject)
+    for stage, (ratio, cell) in enumerate(zip(stages.reductions, stages.cells, strict=True)):
+        if side // cell < ratio:
+            said = f"{side // cell} rows of cells in stage {stage}, a reduction of {ratio} needs as many"
+            raise LoadError(f"pictures of {side} pixels have {said}", subject=subject)
+    return PvtConfig(stages, side)
 
 
 def _expect(fields: Fields, name: str, published: list[int], count: int) -> None:
     """Refuse what no published tower has: maps would not be 4, 8, 16, 32 times coarser than the picture."""
-    if (said := fields.values.get(name, published)) != published[:count]:
+    said = [*counts(fields, name, published)[:count]]
+    if said != published[:count]:
         raise LoadError(f"{name} is {said}, expected {published[:count]}"[:200], subject=fields.subject)
 
 
 def _native_parts(fields: Fields, shapes: Shapes) -> Parts:
-    stages = _native_stages(shapes)
-    side = 4 * isqrt(shapes["pos_embed1"][1])
-    stages = replace(stages, heads=tuple(max(1, width // HEAD) for width in stages.widths))
-    return Parts(PvtConfig(stages, side), None, replace(imagenet(side), rounding="even"))
+    stages = _native_stages(shapes, fields.subject, heads=None)
+    side = 4 * isqrt(sides(shapes, "pos_embed1", 3, subject=fields.subject)[1])
+    config = _fixed(stages, side, fields.subject)
+    return Parts(config, None, replace(imagenet(side), rounding="even"))
 
 
 def _native_parts_v2(fields: Fields, shapes: Shapes) -> Parts:
     linear = "block4.0.attn.sr.weight" in shapes  # else the last stage has no reduction
-    return Parts(PvtV2Config(_native_stages(shapes), linear), None, replace(imagenet(224), rounding="even"))
+    config = PvtV2Config(_native_stages(shapes, fields.subject, heads=(1, 2, 5, 8)), linear)
+    return Parts(config, None, replace(imagenet(224), rounding="even"))
 
 
-def _native_stages(shapes: Shapes) -> Pyramid:
-    """The numbers of all stages, from the shapes of their first blocks."""
+def _native_stages(shapes: Shapes, subject: str, *, heads: tuple[int, ...] | None) -> Pyramid:
+    """The numbers of all stages, from the shapes of their first blocks; `heads` where they are not `HEAD` wide."""
     names, first = list(shapes), [f"block{stage}.0" for stage in (1, 2, 3, 4)]
-    widths = tuple(shapes[f"patch_embed{stage}.proj.weight"][0] for stage in (1, 2, 3, 4))
-    hidden = [shapes[f"{block}.mlp.fc1.weight"][0] for block in first]
-    return Pyramid(
+    widths = tuple(sides(shapes, f"patch_embed{stage}.proj.weight", 4, subject=subject)[0] for stage in (1, 2, 3, 4))
+    hidden = [sides(shapes, f"{block}.mlp.fc1.weight", 2, subject=subject)[0] for block in first]
+    reduced = [f"{block}.attn.sr.weight" for block in first]
+    stages = Pyramid(
         widths=widths,
         depths=tuple(depth(names, f"block{stage}") for stage in (1, 2, 3, 4)),
-        heads=(1, 2, 5, 8),
+        heads=heads or tuple(max(1, width // HEAD) for width in widths),
         ratios=tuple(inside // width for inside, width in zip(hidden, widths, strict=True)),
-        reductions=tuple(shapes.get(f"{block}.attn.sr.weight", (1,))[-1] for block in first),
+        reductions=tuple(sides(shapes, name, 4, subject=subject)[3] if name in shapes else 1 for name in reduced),
         eps_in=1e-5,
         bias="block1.0.attn.q.bias" in shapes,
     )
+    return _fitting(stages, shapes, [f"block{stage}" for stage in (1, 2, 3, 4)], subject)
 
 
 def _settings(parts: Parts) -> dict[str, JSON]:

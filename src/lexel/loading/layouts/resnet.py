@@ -10,7 +10,7 @@ from dataclasses import replace
 from PIL import Image
 
 from lexel.errors import LoadError, MissingKeys
-from lexel.loading.detect import Layout, Parts, Shapes
+from lexel.loading.detect import Layout, Parts, Shapes, sides
 from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts._huggingface import counts
 from lexel.loading.table import Table, depth
@@ -75,9 +75,10 @@ def _native_parts(fields: Fields, shapes: Shapes) -> Parts:
     """Prepared as the first weights of each tower were; of the second recipe no tensor tells."""
     stages = [f"layer{stage}" for stage in (1, 2, 3, 4)]
     bottleneck = "layer1.0.conv3.weight" in shapes
+    last = "conv3" if bottleneck else "conv2"
     config = ResNetConfig(
-        stem=shapes["conv1.weight"][0],
-        widths=tuple(shapes[f"{stage}.0.conv{3 if bottleneck else 2}.weight"][0] for stage in stages),
+        stem=sides(shapes, "conv1.weight", 4, subject=fields.subject)[0],
+        widths=tuple(sides(shapes, f"{stage}.0.{last}.weight", 4, subject=fields.subject)[0] for stage in stages),
         depths=tuple(depth(list(shapes), stage) for stage in stages),
         bottleneck=bottleneck,
     )
