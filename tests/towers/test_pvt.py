@@ -121,13 +121,12 @@ def test_every_stage_of_pvtv2_equals_transformers(pvtv2, size):
 
 def test_pictures_of_unequal_sizes_in_one_batch_equal_one_by_one(pvtv2):
     _, tower = pvtv2
-    pictures = pixels((64, 64), (40, 96), (33, 70))
-    for stage, batch in enumerate(tower.stages(pictures, 3)):
-        rows = batch.packed.x.split(list(batch.packed.counts))
-        for b, picture in enumerate(pictures):
-            alone = tower.stages(picture[None], stage)[stage].packed
-            assert alone.grid.tolist() == [batch.packed.grid[b].tolist()]
-            assert close(alone.x, rows[b], tolerance=1e-6)
+    pictures = pixels((64, 64), (33, 70))
+    batch = [stage.packed for stage in tower.stages(pictures, 3)]
+    for b, picture in enumerate(pictures):
+        for together, alone in zip(batch, tower.stages(picture[None], 3), strict=True):
+            assert alone.packed.grid.tolist() == [together.grid[b].tolist()]
+            assert close(alone.packed.x, together.x.split(list(together.counts))[b], tolerance=1e-6)
 
 
 def test_no_pictures_are_no_tokens(pvt, pvtv2):
