@@ -14,6 +14,12 @@ from transformers import (
     CLIPTextModelWithProjection,
     CLIPVisionModel,
     CLIPVisionModelWithProjection,
+    Dinov2Config,
+    Dinov2Model,
+    Dinov2WithRegistersConfig,
+    Dinov2WithRegistersModel,
+    DINOv3ViTConfig,
+    DINOv3ViTModel,
     PvtConfig,
     PvtModel,
     PvtV2Config,
@@ -48,6 +54,8 @@ NAFLEX = {
     "vision_config": {**BLOCKS, "patch_size": 14, "num_patches": 16},
     "text_config": TEXT | {"projection_size": 32},
 }
+# Of a ratio, not of a width, inside the MLP.
+DINO = {name: value for name, value in IMAGE.items() if name != "intermediate_size"} | {"mlp_ratio": 2}
 PYRAMID = {
     "hidden_sizes": [8, 16, 24, 32],
     "depths": [2, 1, 1, 1],
@@ -63,6 +71,9 @@ WHOLE = {
 # A model of every family that has an image tower: the contract of towers is run on each.
 TOWERS = {
     **WHOLE,
+    "dinov2": lambda: Dinov2Model(Dinov2Config(**DINO)),
+    "dinov2 with registers": lambda: Dinov2WithRegistersModel(Dinov2WithRegistersConfig(**DINO)),
+    "dinov3": lambda: DINOv3ViTModel(DINOv3ViTConfig(**IMAGE, num_register_tokens=4)),
     "pvt": lambda: PvtModel(PvtConfig(**PYRAMID, image_size=32)),
     "pvt_v2": lambda: PvtV2Model(PvtV2Config(**PYRAMID)),
     "resnet": lambda: ResNetModel(ResNetConfig(embedding_size=8, hidden_sizes=[16, 32], depths=[2, 1])),

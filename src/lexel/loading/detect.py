@@ -21,7 +21,8 @@ from lexel.words.value import Speller
 if TYPE_CHECKING:
     from lexel.towers._config import TextConfig
 
-LAYOUTS = ("clip", "siglip", "openclip", "pvt", "resnet")  # files in layouts/
+# Files in layouts/; the first that fits counts.
+LAYOUTS = ("clip", "siglip", "openclip", "dinov3", "dinov2", "pvt", "resnet")
 
 Shapes = dict[str, tuple[int, ...]]
 
