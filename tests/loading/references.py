@@ -22,6 +22,12 @@ from transformers import (
     Dinov2WithRegistersModel,
     DINOv3ViTConfig,
     DINOv3ViTModel,
+    PvtConfig,
+    PvtModel,
+    PvtV2Config,
+    PvtV2Model,
+    ResNetConfig,
+    ResNetModel,
     Siglip2Config,
     Siglip2Model,
     SiglipConfig,
@@ -63,6 +69,12 @@ NAFLEX = {
 }
 # Of a ratio, not of a width, inside the MLP.
 DINO = {name: value for name, value in IMAGE.items() if name != "intermediate_size"} | {"mlp_ratio": 2}
+PYRAMID = {
+    "hidden_sizes": [8, 16, 24, 32],
+    "depths": [2, 1, 1, 1],
+    "num_attention_heads": [1, 2, 3, 4],
+    "mlp_ratios": [2, 3, 2, 2],
+}
 
 WHOLE = {
     "clip": lambda: CLIPModel(CLIPConfig(**CLIP, projection_dim=24)),
@@ -78,6 +90,9 @@ TOWERS = {
     "dinov2": lambda: Dinov2Model(Dinov2Config(**DINO)),
     "dinov2 with registers": lambda: Dinov2WithRegistersModel(Dinov2WithRegistersConfig(**DINO)),
     "dinov3": lambda: DINOv3ViTModel(DINOv3ViTConfig(**IMAGE, num_register_tokens=4)),
+    "pvt": lambda: PvtModel(PvtConfig(**PYRAMID, image_size=32)),
+    "pvt_v2": lambda: PvtV2Model(PvtV2Config(**PYRAMID)),
+    "resnet": lambda: ResNetModel(ResNetConfig(embedding_size=8, hidden_sizes=[16, 32], depths=[2, 1])),
 }
 HALVES = {
     "clip": (CLIPVisionModel, CLIPTextModel),
@@ -87,11 +102,16 @@ HALVES = {
 
 
 def noisy(model, seed=0):
-    """The model with noise on every parameter: zeros at the start hide mistakes."""
+    """The model with noise on every parameter and float buffer: zeros at the start hide mistakes. Variances stay so."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for value in model.parameters():
             value.add_(torch.randn(value.shape, generator=generator) * 0.05)
+        for name, value in model.named_buffers():
+            if name.endswith("running_var"):
+                value.uniform_(0.5, 2, generator=generator)
+            elif value.is_floating_point():
+                value.add_(torch.randn(value.shape, generator=generator) * 0.05)
     return model.eval()
 
 

@@ -11,7 +11,9 @@ from PIL import Image
 from tolerances import close
 from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
 from transformers.models.deit.image_processing_pil_deit import DeiTImageProcessorPil
+from transformers.models.pvt.image_processing_pil_pvt import PvtImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
@@ -29,7 +31,9 @@ from lexel.pictures.prepare import (
     deit,
     dinov2,
     dinov3,
+    imagenet,
     naflex,
+    pvt,
     siglip,
     vit,
 )
@@ -127,6 +131,24 @@ def test_what_is_not_rounded_is_nearer_than_a_level_to_what_is():
     rounded, _ = replace(dinov3(28), rounded=True).pixels(one)
     assert 0.1 < abs(exact - rounded).max() <= 1
     assert exact.dtype == np.float32
+
+
+def test_pvt_is_prepared_as_by_its_processor():
+    processor = PvtImageProcessorPil(size={"height": 28, "width": 28})
+    for size in SIZES:
+        one = picture(*size)
+        expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
+        assert np.array_equal(pvt(28).prepare(one)[0], expected), size
+
+
+@pytest.mark.parametrize(("edge", "share"), [(28, 0.875), (29, 0.9), (383, 1.0), (384, 0.875)])
+def test_resnet_is_prepared_as_by_its_processor(edge, share):
+    how = {"image_mean": prepare.IMAGENET_MEAN, "image_std": prepare.IMAGENET_STD}  # as in the published file
+    processor = ConvNextImageProcessorPil(size={"shortest_edge": edge}, crop_pct=share, **how)
+    for size in SIZES[: 300 if edge < 100 else 4]:
+        one = picture(*size)
+        expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
+        assert np.array_equal(imagenet(edge, share).prepare(one)[0], expected), size
 
 
 def test_naflex_is_prepared_as_by_its_processor():

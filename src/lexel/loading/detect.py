@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lexel.errors import UnknownLayout
+from lexel.errors import MissingKeys, UnknownLayout, WrongShape
 from lexel.loading.files import CONFIGS, JSON, Checkpoint, Fields, Tensors
 from lexel.loading.table import Table
 from lexel.pictures.prepare import Preparation
@@ -21,15 +21,8 @@ from lexel.words.value import Speller
 if TYPE_CHECKING:
     from lexel.towers._config import TextConfig
 
-LAYOUTS = (
-    "clip",
-    "siglip",
-    "openclip",
-    "dinov3",
-    "dinov2",
-    "mae",
-    "vit",
-)  # files in layouts/; the first that fits counts
+# Files in layouts/; the first that fits counts.
+LAYOUTS = ("clip", "siglip", "openclip", "dinov3", "dinov2", "mae", "vit", "pvt", "resnet")
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -116,6 +109,19 @@ def detect(checkpoint: Checkpoint, tensors: Tensors) -> tuple[Layout, Fields, Te
     else:
         said = f"has neither {' nor '.join(CONFIGS)}"
     raise UnknownLayout(f"{said}; {tensors.first}", subject=checkpoint.name)
+
+
+def sides(shapes: Shapes, name: str, dimensions: int, *, subject: str) -> tuple[int, ...]:
+    """The shape of a tensor that says how large a model without settings is.
+
+    Raises `MissingKeys` where it is not there, `WrongShape` where it has other dimensions or an empty one.
+    """
+    if name not in shapes:
+        raise MissingKeys(f"{name} is missing, which says how large the model is", subject=subject)
+    shape = shapes[name]
+    if len(shape) != dimensions or not all(shape):
+        raise WrongShape(f"{name} is {[*shape]}, expected {dimensions} dimensions", subject=subject)
+    return shape
 
 
 def _prefix(fields: Fields, names: Collection[str]) -> str:

@@ -5,6 +5,8 @@ processor_config.json                         the same inside "image_processor",
 open_clip_config.json, "preprocess_cfg"       OpenCLIP: resize_mode, interpolation, mean, std
 """
 
+from dataclasses import replace
+
 from PIL import Image
 
 from lexel.errors import LoadError
@@ -18,6 +20,7 @@ from lexel.pictures.prepare import (
     Resize,
     Shortest,
     Squash,
+    imagenet,
 )
 
 FILE = "preprocessor_config.json"
@@ -88,6 +91,8 @@ def written_openclip(preparation: Preparation) -> dict[str, JSON]:
 
 
 def _of_transformers(settings: Fields, family: Preparation) -> Preparation:
+    if "crop_pct" in settings:
+        settings, family = _share(settings)
     scale = settings.number("rescale_factor", 1 / 255) if settings.flag("do_rescale", True) else 1.0
     normalised = settings.flag("do_normalize", True)
     kind = settings.text("image_processor_type")
@@ -101,6 +106,18 @@ def _of_transformers(settings: Fields, family: Preparation) -> Preparation:
         std=settings.three("image_std", family.std) if normalised else (1.0, 1.0, 1.0),
         rounded=kind.removesuffix("Fast") != UNROUNDED.removesuffix("Fast") if kind else family.rounded,
     )
+
+
+def _share(settings: Fields) -> tuple[Fields, Preparation]:
+    """Settings of `ConvNextImageProcessor` (ResNet's) without those of size, and the preparation that these say."""
+    share = settings.number("crop_pct", 0.875)
+    old = isinstance(settings.values.get("size"), int)
+    edge = settings.count("size", 384) if old else settings.table("size").count("shortest_edge", 384)
+    if not 0.1 <= share <= 1 or settings.flag("do_center_crop", False):
+        raise LoadError(f"crop_pct is {share}, expected 0.1…1 and no other crop", subject=settings.subject)
+    rest = {name: value for name, value in settings.values.items() if name not in ("size", "do_center_crop")}
+    said = imagenet(edge, share)
+    return Fields(rest, settings.subject), said if settings.flag("do_resize", True) else replace(said, crop=None)
 
 
 def _resize(settings: Fields, family: Preparation) -> Resize | None:

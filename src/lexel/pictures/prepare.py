@@ -247,6 +247,21 @@ def dinov3(size: int) -> Preparation:
     )
 
 
+def pvt(size: int) -> Preparation:
+    """PVT's own, as `PvtImageProcessor` has it: squash, bicubic, normalised as ImageNet is."""
+    return Preparation(Squash((size, size)), mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+
+def imagenet(size: int, crop_pct: float = 0.875) -> Preparation:
+    """As most networks are judged on ImageNet, and as `ConvNextImageProcessor` of ResNet's files has it.
+
+    Shorter side of `size / crop_pct`, 256 for 224, then the centre; from 384 on all of the picture, squashed.
+    """
+    resize: Resize = Shortest(int(size / crop_pct)) if size < 384 else Squash((size, size))
+    crop = (size, size) if size < 384 else None
+    return Preparation(resize, crop, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+
 def _resized(
     pixels: Num[Array, "H W 3"], size: Size, inside: tuple[int, int, int, int], kernel: Image.Resampling
 ) -> Num[Array, "h w 3"]:
