@@ -5,10 +5,11 @@
     │             │  ─►  │         │    ─►    │ │░░░░░│ │  ─►  x0 = left / width, x1 = (left + side) / width, …
     └─────────────┘      └─────────┘          └─┴─────┴─┘
 
-    Shortest   the shorter side becomes so long, the longer in proportion, truncated      CLIP
-    Longest    the whole picture fits, rounded; what is left over is filled: a letterbox   OpenCLIP "longest"
-    Squash     exactly this size, whatever the aspect                                      SigLIP
-    Patches    whole patches, at most so many, the aspect nearly kept                      NaFlex
+    Shortest     the shorter side becomes so long, the longer in proportion, truncated      CLIP
+    Longest      the whole picture fits, rounded; what is left over is filled: a letterbox   OpenCLIP "longest"
+    LongestEdge  the longer side becomes so long, the shorter in proportion, one half up     SAM
+    Squash       exactly this size, whatever the aspect                                      SigLIP
+    Patches      whole patches, at most so many, the aspect nearly kept                      NaFlex
 
 Equal to the Pillow backend of `transformers` bit by bit: uint8 is resized by Pillow, a crop that is larger than the
 picture is filled with black before anything is scaled, and the 256 levels of each channel are scaled and normalised in
@@ -23,10 +24,12 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from lexel.errors import BadArguments
 from lexel.pictures.picture import Picture
 from lexel.shapes import Array, Float, UInt8
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
 
 RESIZED_PIXELS = 1 << 26  # a picture 1 × 1,000,000 would become 224 × 224,000,000: beyond this only the crop is made
@@ -58,6 +61,18 @@ class Longest:
         """The (height, width) that a picture of (height, width) is resized to."""
         ratio = max(size[0] / self.size[0], size[1] / self.size[1])
         return max(1, round(size[0] / ratio)), max(1, round(size[1] / ratio))
+
+
+@dataclass(frozen=True)
+class LongestEdge:
+    """The longer side becomes `edge`, the shorter stays in proportion, rounded (up at one half), at least 1."""
+
+    edge: int
+
+    def target(self, size: Size) -> Size:
+        """The (height, width) that a picture of (height, width) is resized to."""
+        scale = self.edge / max(size)
+        return max(1, int(size[0] * scale + 0.5)), max(1, int(size[1] * scale + 0.5))
 
 
 @dataclass(frozen=True)
@@ -98,20 +113,22 @@ class Patches:
         return height, width
 
 
-Resize = Shortest | Longest | Squash | Patches
+Resize = Shortest | Longest | LongestEdge | Squash | Patches
 
 
 @dataclass(frozen=True)
 class Preparation:
     """How one family prepares pictures.
 
-    resize     one of the four rules above; None leaves the size
+    resize     one of the five rules above; None leaves the size
     crop       (height, width) cut from the middle, or filled up to; None: all of it
     rounding   of an odd margin: "down" as `transformers` does, "even" as torchvision and OpenCLIP do
     kernel     Pillow's resampling, antialiased
     fill       level 0–255 of what lies outside the picture
     scale      what a level is multiplied by
     mean, std  of each channel, after that
+    pad        (height, width) filled up to below and at the right, with zeros, after all that: the picture lies in
+               the upper left corner. None: nothing
 
     `prepare` is all that it does.
     """
@@ -124,6 +141,7 @@ class Preparation:
     scale: float = 1 / 255
     mean: tuple[float, float, float] = CLIP_MEAN
     std: tuple[float, float, float] = CLIP_STD
+    pad: Size | None = None
 
     def prepare(self, picture: Picture) -> tuple[Float[Array, "3 H W"], View]:
         """Prepared pixels, float32 in the family's own range, and the rectangle of the original that they show.
@@ -132,10 +150,11 @@ class Preparation:
         up. A picture that was shrunk while it was decoded is prepared to the size that the original would be.
         """
         pixels, view = self.pixels(picture)
-        return np.stack([levels[pixels[..., c]] for c, levels in enumerate(self._levels)]), view
+        prepared = np.stack([levels[pixels[..., c]] for c, levels in enumerate(self._levels)])
+        return (prepared, view) if self.pad is None else _padded(prepared, view, self.pad)
 
     def pixels(self, picture: Picture) -> tuple[UInt8[Array, "H W 3"], View]:
-        """The same before scaling: uint8, 0–255."""
+        """The same before scaling and padding: uint8, 0–255."""
         height, width = self.resize.target(picture.size) if self.resize else picture.pixels.shape[:2]
         rows, columns = self.crop or (height, width)
         top, left = self._offset(height, rows), self._offset(width, columns)
@@ -173,6 +192,28 @@ def siglip(size: int) -> Preparation:
 def naflex(patch_size: int, most: int) -> Preparation:
     """SigLIP 2's NaFlex, as `Siglip2ImageProcessor` has it: whole patches, bilinear, −1…1."""
     return Preparation(Patches(patch_size, most), kernel=Image.Resampling.BILINEAR, mean=HALF, std=HALF)
+
+
+def sam(size: int) -> Preparation:
+    """SAM's own, as `SamImageProcessor` has it: longer side, bilinear, ImageNet's mean, zeros up to a square."""
+    return Preparation(
+        LongestEdge(size),
+        kernel=Image.Resampling.BILINEAR,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        pad=(size, size),
+    )
+
+
+def _padded(prepared: Float[Array, "3 h w"], view: View, size: Size) -> tuple[Float[Array, "3 H W"], View]:
+    """Prepared pixels with zeros below and at the right up to `size`, and the view of them all."""
+    (height, width), (rows, columns) = prepared.shape[1:], size
+    if rows < height or columns < width:
+        raise BadArguments(f"a picture of {height} × {width} is not filled up to {rows} × {columns}: it is larger")
+    x0, y0, x1, y1 = view
+    canvas = np.zeros((3, rows, columns), np.float32)
+    canvas[:, :height, :width] = prepared
+    return canvas, (x0, y0, x0 + (x1 - x0) * columns / width, y0 + (y1 - y0) * rows / height)
 
 
 def _resized(
