@@ -90,6 +90,13 @@ def test_sam_is_prepared_as_by_its_processor():
             assert min(height, width) == 1
 
 
+def test_tiles_of_a_tower_with_a_margin_have_none():
+    tiles = sam(32).tiled(picture(30, 90), (1, 2))
+    assert [tile.shape for tile, _ in tiles] == [(3, 32, 32)] * 2
+    assert [view for _, view in tiles] == [(0, 0, 0.5, 1), (0.5, 0, 1, 1)]
+    assert all((tile[:, -1] != 0).any() for tile, _ in tiles)
+
+
 def test_a_picture_larger_than_what_it_is_filled_up_to_is_refused():
     with pytest.raises(BadArguments, match="30 × 40 is not filled up to 28 × 64"):
         Preparation(None, pad=(28, 64)).prepare(picture(30, 40))

@@ -17,7 +17,7 @@ the same order and precision.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -130,7 +130,7 @@ class Preparation:
     pad        (height, width) filled up to below and at the right, with zeros, after all that: the picture lies in
                the upper left corner. None: nothing
 
-    `prepare` is all that it does.
+    `prepare` is all that it does; `tiled` does it to parts of a picture.
     """
 
     resize: Resize | None
@@ -153,6 +153,24 @@ class Preparation:
         prepared = np.stack([levels[pixels[..., c]] for c, levels in enumerate(self._levels)])
         return (prepared, view) if self.pad is None else _padded(prepared, view, self.pad)
 
+    def tiled(self, picture: Picture, tiles: Size) -> list[tuple[Float[Array, "3 H W"], View]]:
+        """`prepare` for each tile of a raster (rows, columns) over the whole picture, row by row: no pixel is left out.
+
+        The picture is stretched to `rows · H` × `columns · W`, where H × W is what the tower sees of a picture, and
+        cut, so that tiles meet without a seam. Raises `BadArguments` where that size depends on the picture.
+        """
+        rows, columns = tiles
+        height, width = self._size()
+        pixels, _ = replace(self, resize=Squash((rows * height, columns * width)), crop=None, pad=None).prepare(picture)
+        return [
+            (
+                pixels[:, i * height : (i + 1) * height, j * width : (j + 1) * width],
+                (j / columns, i / rows, (j + 1) / columns, (i + 1) / rows),
+            )
+            for i in range(rows)
+            for j in range(columns)
+        ]
+
     def pixels(self, picture: Picture) -> tuple[UInt8[Array, "H W 3"], View]:
         """The same before scaling and padding: uint8, 0–255."""
         height, width = self.resize.target(picture.size) if self.resize else picture.pixels.shape[:2]
@@ -165,6 +183,14 @@ class Preparation:
             canvas[inside[0] - top : inside[2] - top, inside[1] - left : inside[3] - left] = pixels
             pixels = canvas
         return pixels, (left / width, top / height, (left + columns) / width, (top + rows) / height)
+
+    def _size(self) -> Size:
+        """The size of every prepared picture."""
+        if size := self.pad or self.crop:
+            return size
+        if isinstance(self.resize, Squash):
+            return self.resize.size
+        raise BadArguments("pictures of every size go into this tower as they are: there is nothing to tile")
 
     def _offset(self, side: int, crop: int) -> int:
         if self.rounding == "down":

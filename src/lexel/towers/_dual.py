@@ -88,23 +88,31 @@ class Dual(Backbone):
         self.logit_bias = torch.nn.Parameter(torch.zeros(())) if whole and biased else None
 
     def tokenize(
-        self, pictures: Iterable[Picture], *, space: Literal["shared"] | None = None, keep: Collection[str] = ()
+        self,
+        pictures: Iterable[Picture],
+        *,
+        tiles: tuple[int, int] | None = None,
+        space: Literal["shared"] | None = None,
+        keep: Collection[str] = (),
     ) -> Tokens:
         """The tokens of every picture: the published last hidden state, class token first where there is one.
 
+        tiles   (rows, columns): look at so many tiles of each picture instead of at the family's one crop, for detail
+                and for what lies at the edge. Tokens come tile by tile; the column `crop` says which
         space   "shared": projected where words live
         keep    evidence for selectors, a column each: "keys", "attention.cls", "attention.received"; of the last
                 layer, or "attention.cls@-2"; mean of the heads, or "attention.cls.joined"
 
             clip.tokenize(pictures)              # <197 tokens of 1 picture: vectors of …, 768 wide, float32>
 
-        Raises `BadArguments` for another space, `MissingNeed` for evidence that this tower does not have.
+        Raises `BadArguments` for another space and for tiles that the preparation cannot make, `MissingNeed` for
+        evidence that this tower does not have.
         """
         if space not in ("shared", None):
             raise BadArguments(f'space is "shared" or None, not {space!r}')
         image = self._kept(keep)
         if space is None:
-            return super().tokenize(pictures, keep=keep)
+            return super().tokenize(pictures, tiles=tiles, keep=keep)
         assert isinstance(image, SharedTower)
 
         def tokens(batch: Prepared) -> Tokens:
@@ -113,9 +121,9 @@ class Dual(Backbone):
             views = seen_by(image.cell, batch.pixels, batch.views, traced)
             name, digest = f"{self.name}, shared with words", f"{self.digest} shared"
             there = Space("vectors", data.shape[1], digest=digest, name=name)
-            return tokens_of(traced, data, batch.pictures, views, there)
+            return tokens_of(traced, data, batch.pictures, views, there, crops=batch.crops)
 
-        return self._tokens(pictures, tokens)
+        return self._tokens(pictures, tokens, tiles)
 
     def embed(self, things: Meant) -> Float[Array, "B E"]:
         """One unit vector for each picture or text, float32. A str is always words, never a path.
