@@ -14,6 +14,8 @@ from transformers import (
     CLIPTextModelWithProjection,
     CLIPVisionModel,
     CLIPVisionModelWithProjection,
+    SamVisionConfig,
+    SamVisionModel,
     Siglip2Config,
     Siglip2Model,
     SiglipConfig,
@@ -43,13 +45,25 @@ NAFLEX = {
     "text_config": TEXT | {"projection_size": 32},
 }
 
+SAM = {
+    "hidden_size": 32,
+    "mlp_dim": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "image_size": 64,
+    "patch_size": 8,
+    "window_size": 3,
+    "global_attn_indexes": [1],
+    "output_channels": 16,
+}
+
 WHOLE = {
     "clip": lambda: CLIPModel(CLIPConfig(**CLIP, projection_dim=24)),
     "siglip": lambda: SiglipModel(SiglipConfig(**SIGLIP)),
     "siglip2": lambda: Siglip2Model(Siglip2Config(**NAFLEX)),
 }
 # A model of every family that has an image tower: the contract of towers is run on each.
-TOWERS = {**WHOLE}
+TOWERS = {**WHOLE, "sam": lambda: SamVisionModel(SamVisionConfig(**SAM))}
 HALVES = {
     "clip": (CLIPVisionModel, CLIPTextModel),
     "clip with projection": (CLIPVisionModelWithProjection, CLIPTextModelWithProjection),

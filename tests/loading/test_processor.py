@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
 
@@ -13,7 +14,7 @@ from lexel.errors import LoadError
 from lexel.loading.files import Checkpoint
 from lexel.loading.processor import FILE, preparation, written, written_openclip
 from lexel.pictures.picture import Picture
-from lexel.pictures.prepare import HALF, Longest, Preparation, Shortest, Squash, clip, naflex, siglip
+from lexel.pictures.prepare import HALF, Longest, Preparation, Shortest, Squash, clip, naflex, sam, siglip
 
 PICTURE = Picture(np.random.default_rng(0).integers(0, 256, (61, 45, 3), dtype=np.uint8), "a.png", (61, 45), "")
 
@@ -26,6 +27,8 @@ PROCESSORS = {
     ),
     "clip, no crop": (CLIPImageProcessorPil(size={"shortest_edge": 28}, do_center_crop=False), clip(224)),
     "clip, as it is": (CLIPImageProcessorPil(do_resize=False, crop_size=28, do_normalize=False), clip(224)),
+    "sam": (SamImageProcessorPil(size={"longest_edge": 32}, pad_size={"height": 32, "width": 40}), sam(1024)),
+    "sam, no margin": (SamImageProcessorPil(size={"longest_edge": 32}, do_pad=False), sam(1024)),
     "siglip": (SiglipImageProcessorPil(size={"height": 28, "width": 35}), siglip(224)),
 }
 

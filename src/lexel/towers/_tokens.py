@@ -45,7 +45,7 @@ def tokens_of(
     plans = [plan.host() for plan in traced.plans]
     if plans:
         boxes = reduce(Plan.then, plans).union(boxes)
-    margin: Array = (boxes[:, :2] >= boxes[:, 2:]).any(axis=1)
+    margin = (boxes[:, 0] >= boxes[:, 2]) | (boxes[:, 1] >= boxes[:, 3])
     shown = np.float32(np.clip(table.views, 0, 1)).repeat(np.diff(host(end.splits)), axis=0)
     inside = [_inside(view, grid) for view, grid in zip(views, grids, strict=True)]
     rasters = [_raster(*three) for three in zip(grids, [grid for _, grid in inside], rasters, strict=True)]

@@ -36,8 +36,8 @@ from lexel.towers._tokens import whole
 
 TOGETHER = 1 << 14  # cells that go through the blocks at once, and at least one picture: four of 1024 × 1024
 SCORES = 1 << 24  # biases of scores held at once, 64 MB; all of one picture of 1024 × 1024 would be 805
-
-RESAMPLING = Resampling(antialias=True)
+NECK_EPS = 1e-6  # whatever the blocks have
+RESAMPLING = Resampling(antialias=True)  # as DeepSeek-OCR does; SAM is published for one size
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class SamImage(torch.nn.Module):
         self.patches = PatchEmbedding(config.patch_size, blocks.width, bias=True)
         self.positions = torch.nn.Parameter(torch.zeros(config.grid**2, blocks.width))
         self.blocks = torch.nn.ModuleList(_Block(config, window=_window(config, i)) for i in range(blocks.depth))
-        self.neck = _Neck(blocks.width, config.embed_dim, blocks.eps)
+        self.neck = _Neck(blocks.width, config.embed_dim)
 
     def encode_pixels(self, batch: Pixels) -> Packed:
         """Prepared pixels [B, 3, H, W], or a list of [3, H, W], → `last_hidden_state`, its cells in raster order.
@@ -159,12 +159,12 @@ class _Attention(torch.nn.Module):
 class _Neck(torch.nn.Module):
     """Fewer channels, then neighbours: 1 × 1, norm, 3 × 3, norm. The norms are over the channels of a cell."""
 
-    def __init__(self, width: int, embed_dim: int, eps: float) -> None:
+    def __init__(self, width: int, embed_dim: int) -> None:
         super().__init__()
         self.linear = Linear(width, embed_dim, bias=False)
-        self.norm1 = torch.nn.LayerNorm(embed_dim, eps)
+        self.norm1 = torch.nn.LayerNorm(embed_dim, NECK_EPS)
         self.conv = torch.nn.Conv2d(embed_dim, embed_dim, 3, padding=1, bias=False)
-        self.norm2 = torch.nn.LayerNorm(embed_dim, eps)
+        self.norm2 = torch.nn.LayerNorm(embed_dim, NECK_EPS)
 
     def forward(self, x: Float[torch.Tensor, "b h w D"]) -> Float[torch.Tensor, "b h w E"]:
         y = self.norm1(self.linear(x.flatten(0, 2)).view(*x.shape[:3], -1))
