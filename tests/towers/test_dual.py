@@ -1,92 +1,28 @@
 """Two towers in one space: what users call."""
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from tolerances import close
+from towers.duals import PICTURES, TEXTS, Letters
 from towers.peers import (
     EMBED,
     LENGTH,
-    PATCH,
     SIDE,
     VOCAB,
     WIDTH,
     clip_peer,
-    naflex_peer,
-    our_clip,
-    our_siglip,
     siglip_peer,
 )
 
-from lexel.contracts.making import make_picture
 from lexel.errors import BadArguments, LoadError, MissingNeed
 from lexel.pictures.prepare import clip as clip_preparation
-from lexel.pictures.prepare import naflex as naflex_preparation
-from lexel.pictures.prepare import siglip as siglip_preparation
 from lexel.pipelines.compose import pipeline
 from lexel.reducers.pool import Pool
 from lexel.reducers.random_drop import RandomDrop
 from lexel.reducers.tome import ToMe
 from lexel.tokens.meaning import Kind
 from lexel.towers._dual import Dual
-from lexel.words.value import Words
-
-PICTURES = [make_picture(30, 44), make_picture(64, 20, seed=1), make_picture(28, 28, seed=2)]
-TEXTS = ["a cat", "two dogs in the snow"]
-
-
-@dataclass
-class Letters:
-    """A speller for tests: an id a letter, 2 … 59."""
-
-    length: int = LENGTH
-    start: int | None = 60
-    end: int = 63
-    pad: int = 63
-
-    def __call__(self, texts, *, length=None):
-        most = (length or self.length) - 2
-        ids = [[self.start, *(2 + ord(letter) % 58 for letter in text[:most]), self.end] for text in texts]
-        splits = np.concatenate(([0], np.cumsum([len(row) for row in ids]))).astype(np.int64)
-        flat = np.array([i for row in ids for i in row], np.int32)
-        return Words(flat, splits, np.zeros((len(flat), 2), np.int32), tuple(texts))
-
-
-def dual(peer, towers, preparation, *, name="./tiny", biased=False, speller=True):
-    model = Dual(
-        *towers,
-        preparation=preparation,
-        speller=Letters() if speller else None,
-        biased=biased,
-        name=name,
-        digest="weights",
-    )
-    with torch.no_grad():
-        model.logit_scale.copy_(peer.logit_scale.squeeze())
-        if biased:
-            model.logit_bias.copy_(peer.logit_bias.squeeze())
-    return model.eval().requires_grad_(False)
-
-
-@pytest.fixture(scope="module")
-def clip_model():
-    peer = clip_peer()
-    return dual(peer, our_clip(peer), clip_preparation(SIDE))
-
-
-@pytest.fixture(scope="module")
-def siglip_model():
-    peer = siglip_peer()
-    return dual(peer, our_siglip(peer), siglip_preparation(SIDE), biased=True)
-
-
-@pytest.fixture(scope="module")
-def naflex_model():
-    peer = naflex_peer()
-    return dual(peer, our_siglip(peer, naflex=True), naflex_preparation(PATCH, 16), biased=True)
 
 
 def prepared(model):
@@ -283,35 +219,3 @@ def test_a_copy_to_train_learns_and_the_loaded_model_stays(clip_model):
     assert np.array_equal(clip_model.embed(PICTURES), before)
     assert not clip_model.training
     assert not any(parameter.requires_grad for parameter in clip_model.parameters())
-
-
-def test_tiles_see_the_whole_picture_without_a_seam(clip_model):
-    """Tile (1, 2) of 2 × 3 is the plain tower on that part of the stretched picture, and its boxes lie there."""
-    tokens = clip_model.tokenize(PICTURES[:2], tiles=(2, 3))
-    assert tokens.counts.tolist() == [6 * 17] * 2
-    assert tokens["crop"].tolist() == [crop for crop in range(6) for _ in range(17)] * 2
-    cells = tokens.kind[: 6 * 17] == Kind.REGION
-    boxes = tokens.boxes[: 6 * 17][cells].reshape(2, 3, 4, 4, 4)
-    grid = np.arange(13) / 12
-    assert np.allclose(boxes.transpose(0, 2, 1, 3, 4).reshape(8, 12, 4)[0, :, 0], grid[:-1])
-    assert np.allclose(boxes.transpose(0, 2, 1, 3, 4).reshape(8, 12, 4)[0, :, 2], grid[1:])
-    assert np.allclose(tokens.boxes[0], [0, 0, 1 / 3, 1 / 2])  # the class token of the first tile
-    stretched = np.asarray(Image.fromarray(PICTURES[0].pixels).resize((3 * SIDE, 2 * SIDE), Image.Resampling.BICUBIC))
-    part = replace(PICTURES[0], pixels=stretched[SIDE:, 2 * SIDE :], size=(SIDE, SIDE))
-    assert close(tokens.data[5 * 17 : 6 * 17], clip_model.tokenize([part]).data)
-
-
-def test_tiles_are_a_pipelines_argument_and_leave_the_shared_space(clip_model):
-    one = clip_model.tokenize(PICTURES, tiles=(1, 2), space="shared")
-    assert one.counts.tolist() == [34] * 3
-    assert clip_model.tokenize([], tiles=(1, 2)).columns.keys() == {"crop"}
-    merged = clip_model.inside(ToMe(r=2)).tokenize(PICTURES, tiles=(1, 2))
-    assert merged.counts.tolist() == [22] * 3
-    assert merged.mass.sum() == 3 * 34
-
-
-def test_tiles_that_cannot_be_made_are_refused(clip_model, naflex_model):
-    with pytest.raises(BadArguments, match="rows, columns"):
-        clip_model.tokenize(PICTURES, tiles=(0, 2))
-    with pytest.raises(BadArguments, match="nothing to tile"):
-        naflex_model.tokenize(PICTURES, tiles=(2, 2))

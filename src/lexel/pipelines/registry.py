@@ -22,8 +22,8 @@ from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
 
+from lexel.carets import nearest
 from lexel.errors import LexelError, PipelineError, UnknownName
-from lexel.pipelines.carets import nearest
 from lexel.plugins import plugins
 
 ROOMS = ("partitions", "reducers")
