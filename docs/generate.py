@@ -142,10 +142,12 @@ def towers_table() -> str:
     rows += ["|---|---|---|---|---|---|---|---|---|---|"]
     for family, model, side, tower in towers():
         picture = torch.zeros(1, 3, side, side)
-        made: list[tuple[str, int, Traced]] = [("", tower.cell, tower.trace(picture))]
+        made: list[tuple[str, int, Traced]]
         if isinstance(tower, StagedTower):
             stages = tower.stages(picture, len(tower.cells) - 1)
             made = [(str(s), tower.cells[s], traced) for s, traced in enumerate(stages)]
+        else:
+            made = [("", tower.cell, tower.trace(picture))]
         for stage, cell, traced in made:
             tokens, kind = traced.packed.x, traced.packed.kind
             counts = [int((kind == one).sum()) or "" for one in (Kind.CLASS, Kind.REGISTER)]

@@ -84,14 +84,13 @@ class SamImage(torch.nn.Module):
 
     def trace(self, batch: Pixels, keep: Collection[str] = ()) -> Traced:
         """`encode_pixels` as a trace; nothing is kept. Pictures of equal size go through the tower together."""
-        pictures = checked(batch, self.cell)
-        cells = [self.neck.conv.weight.new_zeros(0)] * len(pictures)
+        pictures, found = checked(batch, self.cell), dict[int, torch.Tensor]()
         for some in _together(pictures, self.cell):
-            for b, found in zip(some, self._cells(torch.stack([pictures[b] for b in some])), strict=True):
-                cells[b] = found
-        rows = [found.flatten(0, 1) for found in cells]
-        none = self.neck.conv.weight.new_zeros((0, self.width))
-        return whole(packed(torch.cat([none, *rows]), [(found.shape[0], found.shape[1]) for found in cells]))
+            found |= zip(some, self._cells(torch.stack([pictures[b] for b in some])), strict=True)
+        cells = [found[b] for b in range(len(pictures))]
+        none = self.positions.new_zeros((0, self.width))
+        rows = torch.cat([none, *(one.flatten(0, 1) for one in cells)])
+        return whole(packed(rows, [(one.shape[0], one.shape[1]) for one in cells]))
 
     def pooled(self, packed: Packed) -> Float[torch.Tensor, "B E"]:
         """The mean of all cells, a margin's too. This is ours: SAM publishes no vector of a picture."""
