@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from lexel import box, errors
+from lexel.nn.positions import Resampling
 from lexel.nn.transformer import Traced
 from lexel.pictures.read import read
 from lexel.pipelines.compose import pipeline
@@ -27,6 +28,8 @@ from lexel.towers._backbone import ImageTower
 from lexel.towers._config import Blocks, ImageConfig
 from lexel.towers._hierarchy import StagedTower
 from lexel.towers.clip import ClipImage
+from lexel.towers.dinov2 import Dinov2Config, Dinov2Image
+from lexel.towers.dinov3 import Dinov3Config, Dinov3Image
 from lexel.towers.sam import SamConfig, SamImage
 from lexel.towers.siglip import SiglipImage
 
@@ -45,7 +48,8 @@ Published = tuple[str, str, int, ImageTower]
 
 def towers() -> Iterator[Published]:
     """Every published tower of the table: family, model, pixels of a side, the tower."""
-    base, large, so400m = Blocks(768, 0, 12, 3072), Blocks(1024, 0, 16, 4096), Blocks(1152, 0, 16, 4304)
+    small, base = Blocks(384, 0, 6, 1536), Blocks(768, 0, 12, 3072)
+    large, so400m = Blocks(1024, 0, 16, 4096), Blocks(1152, 0, 16, 4304)
     yield "CLIP", "B/32", 224, ClipImage(ImageConfig(base, 32, 7, None))
     yield "CLIP", "B/16", 224, ClipImage(ImageConfig(base, 16, 14, None))
     yield "CLIP", "L/14", 224, ClipImage(ImageConfig(large, 14, 16, None))
@@ -54,6 +58,10 @@ def towers() -> Iterator[Published]:
     yield "SigLIP", "B/16-384", 384, SiglipImage(ImageConfig(base, 16, 24, None))
     yield "SigLIP", "L/16-256", 256, SiglipImage(ImageConfig(large, 16, 16, None))
     yield "SigLIP", "So400m/14-384", 384, SiglipImage(ImageConfig(so400m, 14, 27, None))
+    for side in (224, 518):
+        for registers, said in ((0, "S/14"), (4, "S/14 with registers")):
+            yield "DINOv2", said, side, Dinov2Image(Dinov2Config(small, 14, 37, registers, Resampling(), False))
+    yield "DINOv3", "S/16", 224, Dinov3Image(Dinov3Config(small, 16, 4, 100.0, False, True))
     yield "SAM", "B", 1024, SamImage(SamConfig(base))
 
 
