@@ -28,6 +28,8 @@ from transformers import (
     PvtV2Model,
     ResNetConfig,
     ResNetModel,
+    SamVisionConfig,
+    SamVisionModel,
     Siglip2Config,
     Siglip2Model,
     SiglipConfig,
@@ -75,6 +77,17 @@ PYRAMID = {
     "num_attention_heads": [1, 2, 3, 4],
     "mlp_ratios": [2, 3, 2, 2],
 }
+SAM = {
+    "hidden_size": 32,
+    "mlp_dim": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "image_size": 64,
+    "patch_size": 8,
+    "window_size": 3,
+    "global_attn_indexes": [1],
+    "output_channels": 16,
+}
 
 WHOLE = {
     "clip": lambda: CLIPModel(CLIPConfig(**CLIP, projection_dim=24)),
@@ -93,6 +106,7 @@ TOWERS = {
     "pvt": lambda: PvtModel(PvtConfig(**PYRAMID, image_size=32)),
     "pvt_v2": lambda: PvtV2Model(PvtV2Config(**PYRAMID)),
     "resnet": lambda: ResNetModel(ResNetConfig(embedding_size=8, hidden_sizes=[16, 32], depths=[2, 1])),
+    "sam": lambda: SamVisionModel(SamVisionConfig(**SAM)),
 }
 HALVES = {
     "clip": (CLIPVisionModel, CLIPTextModel),

@@ -10,6 +10,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
 from transformers.models.deit.image_processing_pil_deit import DeiTImageProcessorPil
 from transformers.models.pvt.image_processing_pil_pvt import PvtImageProcessorPil
+from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
@@ -33,6 +34,7 @@ from lexel.pictures.prepare import (
     imagenet,
     naflex,
     pvt,
+    sam,
     siglip,
     vit,
 )
@@ -51,6 +53,8 @@ PROCESSORS = {
     "vit": (ViTImageProcessorPil(size={"height": 28, "width": 35}), vit(224)),
     "vit, another norm": (ViTImageProcessorPil(image_mean=[0.485, 0.456, 0.406], image_std=[0.2, 0.3, 0.4]), vit(224)),
     "deit": (DeiTImageProcessorPil(size={"height": 32, "width": 32}, crop_size=28), deit(224)),
+    "sam": (SamImageProcessorPil(size={"longest_edge": 32}, pad_size={"height": 32, "width": 40}), sam(1024)),
+    "sam, no margin": (SamImageProcessorPil(size={"longest_edge": 32}, do_pad=False), sam(1024)),
     "siglip": (SiglipImageProcessorPil(size={"height": 28, "width": 35}), siglip(224)),
     "pvt": (PvtImageProcessorPil(size={"height": 28, "width": 35}), pvt(224)),
     "resnet": (ConvNextImageProcessorPil(size={"shortest_edge": 28}, crop_pct=0.9), imagenet(224)),

@@ -14,15 +14,18 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
 from transformers.models.deit.image_processing_pil_deit import DeiTImageProcessorPil
 from transformers.models.pvt.image_processing_pil_pvt import PvtImageProcessorPil
+from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
+from lexel.errors import BadArguments
 from lexel.pictures import prepare
 from lexel.pictures.picture import Picture
 from lexel.pictures.prepare import (
     HALF,
     Longest,
+    LongestEdge,
     Patches,
     Preparation,
     Shortest,
@@ -34,6 +37,7 @@ from lexel.pictures.prepare import (
     imagenet,
     naflex,
     pvt,
+    sam,
     siglip,
     vit,
 )
@@ -161,6 +165,34 @@ def test_naflex_is_prepared_as_by_its_processor():
         patches = prepared.reshape(3, h, 4, w, 4).transpose(1, 3, 2, 4, 0).reshape(h * w, -1)
         assert np.array_equal(patches, expected["pixel_values"][0, : h * w]), size
         assert view == (0, 0, 1, 1)
+
+
+def test_sam_is_prepared_as_by_its_processor():
+    """Sizes that the processor cannot resize, because a side would be nothing, are one pixel of that side."""
+    processor = SamImageProcessorPil(size={"longest_edge": 32}, pad_size={"height": 32, "width": 32})
+    for size in SIZES:
+        one = picture(*size)
+        prepared, view = sam(32).prepare(one)
+        height, width = LongestEdge(32).target(size)
+        assert view == (0, 0, 32 / width, 32 / height)
+        if min(size) * 64 >= max(size):
+            expected = processor(Image.fromarray(one.pixels), return_tensors="np")
+            assert np.array_equal(prepared, expected["pixel_values"][0]), size
+            assert (height, width) == tuple(expected["reshaped_input_sizes"][0])
+        else:
+            assert min(height, width) == 1
+
+
+def test_tiles_of_a_tower_with_a_margin_have_none():
+    tiles = sam(32).tiled(picture(30, 90), (1, 2))
+    assert [tile.shape for tile, _ in tiles] == [(3, 32, 32)] * 2
+    assert [view for _, view in tiles] == [(0, 0, 0.5, 1), (0.5, 0, 1, 1)]
+    assert all((tile[:, -1] != 0).any() for tile, _ in tiles)
+
+
+def test_a_picture_larger_than_what_it_is_filled_up_to_is_refused():
+    with pytest.raises(BadArguments, match="30 × 40 is not filled up to 28 × 64"):
+        Preparation(None, pad=(28, 64)).prepare(picture(30, 40))
 
 
 @pytest.mark.parametrize(

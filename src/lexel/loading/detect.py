@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lexel.towers._config import TextConfig
 
 # Files in layouts/; the first that fits counts.
-LAYOUTS = ("clip", "siglip", "openclip", "dinov3", "dinov2", "mae", "vit", "pvt", "resnet")
+LAYOUTS = ("clip", "siglip", "openclip", "dinov3", "dinov2", "mae", "vit", "pvt", "resnet", "sam")
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -94,13 +94,14 @@ def detect(checkpoint: Checkpoint, tensors: Tensors) -> tuple[Layout, Fields, Te
     settings = {file: fields for file in CONFIGS if (fields := checkpoint.fields(file))}
     named = [layout for layout in layouts() if layout.file in settings and layout.family(settings[layout.file])]
     for layout in named:
-        whole = tensors.under(_prefix(settings[layout.file], tensors.entries))
+        whole = tensors if layout.marked(tensors) else tensors.under(_prefix(settings[layout.file], tensors.entries))
         for prefix in layout.prefixes:
             if layout.marked(bare := whole.without(prefix)):
                 return layout, settings[layout.file], bare
     for layout in layouts():
-        if not layout.file and layout.marked(tensors):
-            return layout, Fields({}, checkpoint.name), tensors
+        for prefix in () if layout.file else layout.prefixes:
+            if layout.marked(bare := tensors.without(prefix)):
+                return layout, Fields({}, checkpoint.name), bare
     if named:
         said = f"{named[0].file} says {named[0].name}, whose files have {named[0].marks[0]}"
     elif settings:
