@@ -120,7 +120,8 @@ class Backbone(Loaded):
         """The tokens of every picture: the published last hidden state, class token first where there is one.
 
         keep    evidence for selectors, a column each: "keys", "attention.cls", "attention.received"; of the last
-                layer, or "attention.cls@-2"; mean of the heads, or "attention.cls.joined"
+                layer, or "attention.cls@-2"; mean of the heads, or "attention.cls.joined". For eyes there is
+                "attention.rollout" of all layers, which needs n² numbers a picture
 
             dino.tokenize(pictures)              # <257 tokens of 1 picture: vectors of …, 384 wide, float32>
 
