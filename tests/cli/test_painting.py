@@ -125,8 +125,8 @@ def test_stages_of_a_hierarchy_are_side_by_side():
     said, (_, fine, coarse) = painted("stages", pipeline(model), picture)
     assert said.startswith("2 stages, the last <9 tokens of 1 picture: vectors of ./pooled, 6 wide")
     assert (fine.title, coarse.title) == ("Stage 0", "Stage 1")
-    assert fine.caption.startswith("5 × 5 cells, 3 wide.")
-    assert coarse.caption.startswith("3 × 3 cells, 6 wide.")
+    assert fine.caption.startswith("5 × 5 cells, 3 wide,")
+    assert coarse.caption.startswith("3 × 3 cells, 6 wide,")
     for view in (fine, coarse):
         [fill] = [mark for mark in view.drawing.marks if isinstance(mark, Fill)]
         area = (fill.boxes[:, 2:] - fill.boxes[:, :2]).prod(axis=1).sum()

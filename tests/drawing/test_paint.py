@@ -156,7 +156,7 @@ def test_stages_stand_side_by_side_each_with_its_own_cells():
     fine, coarse = tokens([shown], (4, 6), classed=False), tokens([shown], (2, 3), width=8, level=1, classed=False)
     views = stages([fine, coarse], shown)
     assert [view.title for view in views] == ["Picture", "Stage 0", "Stage 1"]
-    assert views[2].caption.startswith("2 × 3 cells, 8 wide. They hold ")
+    assert views[2].caption.startswith("2 × 3 cells, 8 wide, in the colours")
     for view, made in zip(views[1:], (fine, coarse), strict=True):
         boxes = fill(view).boxes
         assert ((boxes[:, 2:] - boxes[:, :2]).prod(axis=1)).sum() == view.drawing.height * view.drawing.width

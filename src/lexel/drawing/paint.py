@@ -57,8 +57,8 @@ def pca(trace: Traced, pictures: Sequence[Picture], *, longest: int = LONGEST) -
     everything, foreground = (trace.plan.scatter(rgb).round().astype(np.uint8) for rgb in painted)
     saids = (
         f"{_count(len(data))} in the colours of their first three principal components. {_share(of_all)}",
-        f"{_count(int(front.sum()))} on the far side of the first component, in the colours of components of their "
-        f"own. {_share(of_front)} The rest is black.",
+        f"{_count(int(front.sum()))} on the far side of the first component, in the colours of three components of "
+        f"their own. {_share(of_front)} The rest is black.",
     )
     views = []
     for b, picture in enumerate(pictures):
@@ -112,7 +112,7 @@ def stages(hierarchy: Sequence[Tokens], picture: Picture, *, longest: int = MANY
         rgb = np.zeros((tokens.total, 3), np.uint8)
         rgb[region] = found.rgb
         (h, w), width = tokens.pictures.grids[0].tolist(), tokens.data.shape[1]
-        said = f"{h:,} × {w:,} cells, {width:,} wide. {_share(found)}"
+        said = f"{h:,} × {w:,} cells, {width:,} wide, in the colours of three components. {_share(found)}"
         views.append(_coloured(f"Stage {stage}", said, tokens, rgb, canvas))
     return views
 
@@ -135,7 +135,7 @@ def _heated(title: str, said: str, tokens: Tokens, looks: Float[Array, "N"], can
 
 
 def _share(found: Components) -> str:
-    return f"They hold {found.share:.0%} of the variance."
+    return f"The three hold {found.share:.0%} of the variance."
 
 
 def _count(tokens: int) -> str:

@@ -1,6 +1,6 @@
 """Vectors as colours: three principal components as red, green and blue, so that like tokens have like colours.
 
-    x [N, D] ─ − mean ─ SVD ─┬─ components 1, 2, 3, each from its 2nd to its 98th percentile ─► red, green, blue
+    x [N, D] ─ − mean ─ PCA ─┬─ components 1, 2, 3, each from its 2nd to its 98th percentile ─► red, green, blue
                              └─ component 1 > 0 ─► the foreground, whose components are found anew in the same way
 
 The recipe of the figures in DINOv2 (Oquab et al. 2023, arXiv 2304.07193). Tokens of several pictures in one call get
@@ -31,17 +31,21 @@ class Components:
 
     @classmethod
     def of(cls, x: Num[Array, "N D"]) -> "Components":
-        """By the whole singular value decomposition, in float64. No vectors have no components."""
-        x = x.astype(np.float64)
+        """By all eigenvectors of the smaller of the two products of x, in float64. No vectors have no components."""
         scores = np.zeros((len(x), 3))
         if not x.size:
             return cls(scores, 1.0)
-        u, s, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
-        there = s[:3] > NOISE * np.linalg.norm(x)
-        found = (u[:, :3] * s[:3])[:, there]
+        x = x.astype(np.float64)
+        length = np.linalg.norm(x)
+        x -= x.mean(axis=0)
+        few = len(x) < x.shape[1]
+        value, vector = np.linalg.eigh(x @ x.T if few else x.T @ x)
+        value, vector = value[:-4:-1].clip(0), vector[:, :-4:-1]  # of rising values the last three
+        there = np.sqrt(value) > NOISE * length
+        found = vector[:, there] * np.sqrt(value[there]) if few else x @ vector[:, there]
         farthest = found[np.abs(found).argmax(axis=0), np.arange(found.shape[1])]
         scores[:, : found.shape[1]] = found * np.sign(farthest)
-        return cls(scores, float((s[:3][there] ** 2).sum() / (s**2).sum()) if there.any() else 1.0)
+        return cls(scores, float(value[there].sum() / (x**2).sum()) if there.any() else 1.0)
 
     @property
     def foreground(self) -> Bool[Array, "N"]:
