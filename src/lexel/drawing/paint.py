@@ -53,7 +53,8 @@ def pca(trace: Traced, pictures: Sequence[Picture], *, longest: int = LONGEST) -
     of_front = Components.of(data[front])
 
     painted = np.zeros((2, after.total, 3), np.uint8)
-    painted[0, region], painted[1, np.flatnonzero(region)[front]] = of_all.rgb, of_front.rgb
+    painted[0, region] = of_all.rgb
+    painted[1, np.flatnonzero(region)[front]] = of_front.rgb
     everything, foreground = (trace.plan.scatter(rgb).round().astype(np.uint8) for rgb in painted)
     saids = (
         f"{_count(len(data))} in the colours of their first three principal components. {_share(of_all)}",
