@@ -14,6 +14,12 @@ from transformers import (
     CLIPTextModelWithProjection,
     CLIPVisionModel,
     CLIPVisionModelWithProjection,
+    Dinov2Config,
+    Dinov2Model,
+    Dinov2WithRegistersConfig,
+    Dinov2WithRegistersModel,
+    DINOv3ViTConfig,
+    DINOv3ViTModel,
     Siglip2Config,
     Siglip2Model,
     SiglipConfig,
@@ -42,6 +48,8 @@ NAFLEX = {
     "vision_config": {**BLOCKS, "patch_size": 14, "num_patches": 16},
     "text_config": TEXT | {"projection_size": 32},
 }
+# Of a ratio, not of a width, inside the MLP.
+DINO = {name: value for name, value in IMAGE.items() if name != "intermediate_size"} | {"mlp_ratio": 2}
 
 WHOLE = {
     "clip": lambda: CLIPModel(CLIPConfig(**CLIP, projection_dim=24)),
@@ -49,7 +57,12 @@ WHOLE = {
     "siglip2": lambda: Siglip2Model(Siglip2Config(**NAFLEX)),
 }
 # A model of every family that has an image tower: the contract of towers is run on each.
-TOWERS = {**WHOLE}
+TOWERS = {
+    **WHOLE,
+    "dinov2": lambda: Dinov2Model(Dinov2Config(**DINO)),
+    "dinov2 with registers": lambda: Dinov2WithRegistersModel(Dinov2WithRegistersConfig(**DINO)),
+    "dinov3": lambda: DINOv3ViTModel(DINOv3ViTConfig(**IMAGE, num_register_tokens=4)),
+}
 HALVES = {
     "clip": (CLIPVisionModel, CLIPTextModel),
     "clip with projection": (CLIPVisionModelWithProjection, CLIPTextModelWithProjection),

@@ -21,7 +21,7 @@ from lexel.words.value import Speller
 if TYPE_CHECKING:
     from lexel.towers._config import TextConfig
 
-LAYOUTS = ("clip", "siglip", "openclip")  # files in layouts/
+LAYOUTS = ("clip", "siglip", "openclip", "dinov3", "dinov2")  # files in layouts/; the first that fits counts
 
 Shapes = dict[str, tuple[int, ...]]
 
