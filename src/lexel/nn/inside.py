@@ -3,9 +3,8 @@
 Packed + keys + attention rows ─► Evidence ─► selector ─► Plan ─► fewer Packed tokens, heavier ones
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TypeAlias, cast
 
 from lexel.errors import BadArguments, MissingNeed
 from lexel.needs import torch
@@ -14,8 +13,8 @@ from lexel.ragged.plan import Plan
 from lexel.shapes import Array, Bool, Float, Num
 from lexel.tokens.protocols import Evidence, Selector
 
-# Rows a token by the name of their evidence, a column a head: keys [N, H, d], attention rows [N, H].
-Seen = Mapping[str, Float[torch.Tensor, "N H ..."]]
+# Rows a token by the name of their evidence, a column a head: keys [N, H, d], attention rows [N, H], rollout [N, 1].
+Seen: TypeAlias = dict[str, Float[torch.Tensor, "N ..."]]
 
 
 @dataclass(frozen=True)

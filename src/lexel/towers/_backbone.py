@@ -146,7 +146,8 @@ class Backbone(Loaded):
         tiles   (rows, columns): look at so many tiles of each picture instead of at the family's one crop, for detail
                 and for what lies at the edge. Tokens come tile by tile; the column `crop` says which
         keep    evidence for selectors, a column each: "keys", "attention.cls", "attention.received"; of the last
-                layer, or "attention.cls@-2"; mean of the heads, or "attention.cls.joined"
+                layer, or "attention.cls@-2"; mean of the heads, or "attention.cls.joined". For eyes there is
+                "attention.rollout" of all layers, which needs n² numbers a picture
 
             dino.tokenize(pictures)              # <257 tokens of 1 picture: vectors of …, 384 wide, float32>
 
