@@ -2,8 +2,8 @@
 
     pixels ─ patches ─ norm ─ stage 0 ─ merge ─ stage 1 ─ merge ─ … ─ stage ─ norm ─► cells
 
-All pictures of a call, of whatever sizes, are packed end to end: a cell is a row, and nothing but a window knows where it
-lies. Linear layers and norms see one long list of rows.
+All pictures of a call, of whatever sizes, are packed end to end: a cell is a row, and nothing but a window knows where
+it lies. Linear layers and norms see one long list of rows.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -75,9 +75,9 @@ class SwinTower(torch.nn.Module):
     def stages(self, batch: Pixels, last: int) -> list[Traced]:
         """Prepared pixels → the cells of stage 0 to `last`, each before it is made coarser, in raster order.
 
-        They are the `reshaped_hidden_states` before downsampling of `transformers`; the last stage of all is normed, and
-        is `last_hidden_state`. Pictures of any sizes, filled up with zeros at the right and below; in a list each is
-        as if it were alone. Raises `BadArguments` for other shapes.
+        They are the `reshaped_hidden_states` of `transformers`, before downsampling; the last stage of all is normed,
+        and is `last_hidden_state`. Pictures of any sizes, filled up with zeros at the right and below; in a list each
+        is as if it were alone. Raises `BadArguments` for other shapes.
         """
         return [whole(packed(x, grids)) for x, grids in self._run(batch, last)]
 
@@ -104,7 +104,9 @@ class SwinTower(torch.nn.Module):
     def _run(self, batch: Pixels, last: int) -> Iterator[tuple[Float[torch.Tensor, "N D"], list[Grid]]]:
         p = self.config.patch_size
         pictures = checked(batch, 1)
-        x, grids = self.patches(_filled(batch, p) if isinstance(batch, torch.Tensor) else [_filled(y, p) for y in pictures])
+        x, grids = self.patches(
+            _filled(batch, p) if isinstance(batch, torch.Tensor) else [_filled(y, p) for y in pictures]
+        )
         x = self.norm_in(x)
         for number, layer in enumerate(self.layers[: last + 1]):
             assert isinstance(layer, Layer)
@@ -144,8 +146,15 @@ class Layer(torch.nn.Module):
         return x
 
 
-def _filled(pixels: Float[torch.Tensor, "*B 3 H W"], multiple: int) -> Float[torch.Tensor, "*B 3 H2 W2"]:
-    """Pixels with zeros at the right and below up to whole patches."""
+def _filled(batch: Pixels, multiple: int) -> Pixels:
+    """Pixels with zeros at the right and below, up to whole patches."""
+    pictures = checked(batch, 1)
+    if isinstance(batch, torch.Tensor):
+        return _margined(batch, multiple)
+    return [_margined(picture, multiple) for picture in pictures]
+
+
+def _margined(pixels: Float[torch.Tensor, "*B 3 H W"], multiple: int) -> Float[torch.Tensor, "*B 3 H2 W2"]:
     height, width = pixels.shape[-2:]
     margin = (0, -width % multiple, 0, -height % multiple)
     return torch.nn.functional.pad(pixels, margin) if any(margin) else pixels

@@ -9,20 +9,17 @@
     │d d│e e│f ·                   │d d│e e│f│d│        of a cut do not see each other
     └─ ─┴─ ─┴─ ┘                   └───┴───┴─┴─┘
 
-`·` fills up to whole windows: zeros that are seen like any cell, as published. What is hidden in a window depends on its
-kind alone, not on the size of the picture: windows of all pictures of a call are sorted by kind, and each kind is one
-attention with one mask. A picture is cut by one gather and put together by one more, whatever the shift.
+`·` fills up to whole windows: zeros that are seen like any cell, as published. What is hidden in a window depends on
+its kind alone, not on the size of the picture: windows of all pictures of a call are sorted by kind, and each kind is
+one attention with one mask. One gather cuts all pictures, whatever the shift, and one copy puts them together.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-
 from lexel.needs import torch
 from lexel.shapes import Float, Int
 
 OUTSIDE = -(1 << 40)  # a cell that no picture has: stays negative when the first row of a picture is added
-KINDS = 4  # plain, right, bottom, corner
 
 Grid = tuple[int, int]
 
@@ -39,9 +36,9 @@ class Gather:
     outside: Int[torch.Tensor, "K"]
 
     @classmethod
-    def of(cls, cells: Int[torch.Tensor, "M"], device: torch.device) -> "Gather":
+    def of(cls, cells: Int[torch.Tensor, "M"]) -> "Gather":
         """`cells` are rows, negative where none comes."""
-        return cls(cells.clamp(min=0).to(device), (cells < 0).nonzero()[:, 0].to(device))
+        return cls(cells.clamp(min=0), (cells < 0).nonzero()[:, 0])
 
     def __call__(self, x: Float[torch.Tensor, "N D"]) -> Float[torch.Tensor, "M D"]:
         y = x.index_select(0, self.rows)
@@ -49,40 +46,57 @@ class Gather:
 
 
 @dataclass(frozen=True, eq=False)
-class Windows:
-    """The windows of packed pictures, those of one side together, and of those each kind together.
+class Group:
+    """Windows of one side n = side² in a row: all of one kind, then all of the next.
 
-    groups   side, windows of each kind, and what each kind adds to the scores, [kinds, side², side²]
-    cut      packed rows → rows of windows, group by group, kind by kind, window by window
-    places   int64 [N] where each packed row stands among them
+    counts   windows of each kind
+    steps    int64 [n²] for any two cells of a window the row that holds their displacement in a table of all
+    hidden   [kinds, 1, n, n] what is added to the scores of cells that do not see each other
     """
 
-    groups: tuple[tuple[int, tuple[int, ...], Float[torch.Tensor, "k n n"]], ...]
+    side: int
+    counts: tuple[int, ...]
+    steps: Int[torch.Tensor, "n2"]
+    hidden: Float[torch.Tensor, "k 1 n n"]
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """The windows of packed pictures, group by group.
+
+    cut      packed rows → rows of windows
+    back     int64 [M] the packed row of each row of windows; N for those outside
+    total    N
+    """
+
+    groups: tuple[Group, ...]
     cut: Gather
-    places: Int[torch.Tensor, "N"]
+    back: Int[torch.Tensor, "M"]
+    total: int
 
     @classmethod
     def of(
         cls, grids: Sequence[Grid], sides: Sequence[tuple[int, int]], *, hide: float, like: Float[torch.Tensor, "N D"]
     ) -> "Windows":
-        """Windows of these sides and shifts, a pair a picture; `like` says device and dtype."""
-        firsts = accumulate((h * w for h, w in grids), initial=0)
+        """Windows of these sides and shifts, a pair a picture; `like` is what they will cut.
+
+        hide    what is taken from the scores of cells that do not see each other
+        """
         made = {key: _windows(*key) for key in set(zip(grids, sides, strict=True))}
         found: dict[tuple[int, int], list[list[torch.Tensor]]] = {}
-        for first, grid, side in zip(firsts, grids, sides, strict=False):
-            kinds = found.setdefault(side, [[] for _ in range(KINDS)])
+        first = 0
+        for grid, side in zip(grids, sides, strict=True):
+            kinds = found.setdefault(side, [[] for _ in made[grid, side]])
             for kind, cells in zip(kinds, made[grid, side], strict=True):
                 kind.append(cells + first)
-        groups, order = [], [torch.empty(0, dtype=torch.int64)]
-        for (side, shift), kinds in found.items():
-            counts = tuple(sum(map(len, kind)) for kind in kinds)
-            groups.append((side, counts, _hidden(side, shift).to(like) * -hide))
-            order += [cells.flatten() for kind in kinds for cells in kind]
-        cells = torch.cat(order)
-        inside = (cells >= 0).nonzero()[:, 0]
-        places = torch.empty(len(inside), dtype=torch.int64)
-        places[cells[inside]] = inside
-        return cls(tuple(groups), Gather.of(cells, like.device), places.to(like.device))
+            first += grid[0] * grid[1]
+        groups = []
+        for (n, shift), kinds in found.items():
+            hidden = _hidden(n, shift).to(like)[:, None] * -hide
+            groups.append(Group(n, tuple(sum(map(len, kind)) for kind in kinds), _steps(n).to(like.device), hidden))
+        rows = _joined([cells.flatten() for kinds in found.values() for kind in kinds for cells in kind])
+        rows = rows.to(like.device)
+        return cls(tuple(groups), Gather.of(rows), rows.where(rows >= 0, first), first)
 
     def attend(
         self,
@@ -90,34 +104,27 @@ class Windows:
         k: Float[torch.Tensor, "M H d"],
         v: Float[torch.Tensor, "M H d"],
         *,
-        bias: Callable[[int], Float[torch.Tensor, "H n n"]],
+        table: Callable[[int], Float[torch.Tensor, "t H"]],
         scale: float | None = None,
     ) -> Float[torch.Tensor, "N HD"]:
-        """Mix `v` window by window by softmax(scale · q·k + bias + what is hidden), back in packed order.
+        """Mix `v` window by window by softmax(scale · q·k + table + hidden), back in packed order.
 
-        `bias` is asked once for each side of windows; `scale` is 1 / √d unless said.
+        table   side of a window → a row for each displacement (first cell minus second), rows before columns, from
+                −(side − 1) to side − 1 each; asked once for each side
+        scale   1 / √d unless said
         """
-        mixed, start = [v[:0].flatten(1)], 0
-        for side, counts, hidden in self.groups:
-            table = bias(side).to(q.dtype)
-            for count, mask in zip(counts, hidden, strict=True):
-                stop = start + count * side**2
+        mixed, start = v.new_empty(self.total + 1, v.shape[1] * v.shape[2]), 0
+        for group in self.groups:
+            n = group.side**2
+            bias = table(group.side).T.contiguous().index_select(1, group.steps).view(1, -1, n, n).to(q.dtype)
+            for count, mask in zip(group.counts, (bias + group.hidden).unbind(), strict=True):
+                rows = slice(start, start + count * n)
                 if count:
-                    part = (x[start:stop].unflatten(0, (count, -1)).transpose(1, 2) for x in (q, k, v))
-                    y = torch.nn.functional.scaled_dot_product_attention(*part, attn_mask=(table + mask)[None], scale=scale)
-                    mixed.append(y.transpose(1, 2).flatten(0, 1).flatten(1))
-                start = stop
-        return torch.cat(mixed).index_select(0, self.places)
-
-
-def displacements(side: int, reach: int) -> Int[torch.Tensor, "n n"]:
-    """For any two cells of a window the row of a table of displacements that holds theirs, first minus second.
-
-    The table goes row by row from −(reach − 1) to reach − 1 in both directions.
-    """
-    y, x = torch.arange(side).repeat_interleave(side), torch.arange(side).repeat(side)
-    down, across = (cells[:, None] - cells + reach - 1 for cells in (y, x))
-    return down * (2 * reach - 1) + across
+                    windows = (x[rows].unflatten(0, (count, n)).transpose(1, 2) for x in (q, k, v))
+                    y = _attention(*windows, mask[None], scale=scale)
+                    mixed.index_copy_(0, self.back[rows], y.transpose(1, 2).flatten(0, 1).flatten(1))
+                start = rows.stop
+        return mixed[: self.total]
 
 
 def coarser(grid: Grid) -> Grid:
@@ -127,13 +134,18 @@ def coarser(grid: Grid) -> Grid:
 
 def fours(grids: Sequence[Grid], device: torch.device) -> Gather:
     """Four rows for each cell of the coarser rasters: left above, left below, right above, right below."""
-    made = {}
-    for h, w in set(grids):
-        rows, columns = coarser((h, w))
-        made[h, w] = _raster(h, w, 2).view(rows, 2, columns, 2).permute(0, 2, 3, 1).flatten()
-    firsts = accumulate((h * w for h, w in grids), initial=0)
-    parts = [made[grid] + first for grid, first in zip(grids, firsts, strict=False)]
-    return Gather.of(torch.cat([torch.empty(0, dtype=torch.int64), *parts]), device)
+    made = {grid: _fours(grid) for grid in set(grids)}
+    parts, first = [], 0
+    for grid in grids:
+        parts.append(made[grid] + first)
+        first += grid[0] * grid[1]
+    return Gather.of(_joined(parts).to(device))
+
+
+def _fours(grid: Grid) -> Int[torch.Tensor, "n4"]:
+    """The cells of one picture, four by four."""
+    rows, columns = coarser(grid)
+    return _raster(*grid, 2).view(rows, 2, columns, 2).permute(0, 2, 3, 1).flatten()
 
 
 def _raster(h: int, w: int, multiple: int) -> Int[torch.Tensor, "h2 w2"]:
@@ -143,19 +155,33 @@ def _raster(h: int, w: int, multiple: int) -> Int[torch.Tensor, "h2 w2"]:
     return cells
 
 
-def _windows(grid: Grid, sides: tuple[int, int]) -> list[Int[torch.Tensor, "k n"]]:
-    """The cells of the windows of one picture, kind by kind."""
+def _windows(grid: Grid, sides: tuple[int, int]) -> tuple[Int[torch.Tensor, "k n"], ...]:
+    """The cells of the windows of one picture, kind by kind: one kind where nothing is shifted, else four."""
     side, shift = sides
     cells = _raster(*grid, side).roll((-shift, -shift), (0, 1))
     cells = cells.unflatten(1, (-1, side)).unflatten(0, (-1, side)).transpose(1, 2).flatten(2)
     if not shift:
-        return [cells.flatten(0, 1), *(cells[0, :0] for _ in range(KINDS - 1))]
-    return [cells[:-1, :-1].flatten(0, 1), cells[:-1, -1], cells[-1, :-1], cells[-1, -1:]]
+        return (cells.flatten(0, 1),)
+    return cells[:-1, :-1].flatten(0, 1), cells[:-1, -1], cells[-1, :-1], cells[-1, -1:]
 
 
 def _hidden(side: int, shift: int) -> Float[torch.Tensor, "k n n"]:
     """For each kind 1 where two cells of a window do not see each other, else 0."""
+    if not shift:
+        return torch.zeros(1, side**2, side**2)
     beyond = torch.arange(side) >= side - shift
     right, below = beyond.repeat(side), beyond.repeat_interleave(side)
-    cuts = torch.stack([0 * right, right * 1, below * 2, right * 1 + below * 2])
-    return (cuts[:, :, None] != cuts[:, None]).float()
+    parts = torch.stack([0 * right, 1 * right, 2 * below, 1 * right + 2 * below])
+    return (parts[:, :, None] != parts[:, None]).float()
+
+
+def _steps(side: int) -> Int[torch.Tensor, "n2"]:
+    """Where the displacement of any two cells of a window stands in a table of all."""
+    cells = torch.arange(side)
+    steps = cells[:, None] - cells + side - 1
+    rows = steps[:, None, :, None] * (2 * side - 1) + steps[None, :, None, :]
+    return rows.flatten()
+
+
+def _joined(parts: list[torch.Tensor]) -> Int[torch.Tensor, "M"]:
+    return torch.cat(parts) if parts else torch.empty(0, dtype=torch.int64)

@@ -18,7 +18,7 @@ from lexel.needs import torch
 from lexel.nn.layers import Linear
 from lexel.shapes import Float
 from lexel.towers._swin import Layer, SwinConfig, SwinTower
-from lexel.towers._windows import Grid, Windows, displacements
+from lexel.towers._windows import Grid, Windows
 
 HIDE = 100.0  # taken from scores of cells that do not see each other, as published
 
@@ -69,12 +69,14 @@ class _Attention(torch.nn.Module):
 
     def forward(self, x: Float[torch.Tensor, "N D"], windows: Windows) -> Float[torch.Tensor, "N D"]:
         q, k, v = self.qkv(windows.cut(x)).unflatten(1, (3, self.heads, -1)).unbind(1)
-        y: torch.Tensor = self.out(windows.attend(q, k, v, bias=self._bias))
+        y: torch.Tensor = self.out(windows.attend(q, k, v, table=self._table))
         return y
 
-    def _bias(self, side: int) -> Float[torch.Tensor, "H n n"]:
-        rows = displacements(side, self.window).to(self.positions.device)
-        return self.positions[rows].permute(2, 0, 1)
+    def _table(self, side: int) -> Float[torch.Tensor, "t H"]:
+        """The rows of displacements inside a window of `side` cells."""
+        whole = 2 * self.window - 1
+        here = slice(self.window - side, self.window + side - 1)
+        return self.positions.view(whole, whole, -1)[here, here].flatten(0, 1)
 
 
 class _Merge(torch.nn.Module):

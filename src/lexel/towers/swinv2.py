@@ -23,7 +23,7 @@ from lexel.needs import torch
 from lexel.nn.layers import KeylessLinear, Linear
 from lexel.shapes import Float
 from lexel.towers._swin import Layer, SwinConfig, SwinTower
-from lexel.towers._windows import Grid, Windows, displacements
+from lexel.towers._windows import Grid, Windows
 
 HIDE = 200.0  # taken from scores of cells that do not see each other: `transformers` takes the published 100 twice
 SHARPEST = math.log(100)  # the largest logarithm of a scale
@@ -96,16 +96,16 @@ class _Attention(torch.nn.Module):
         length = torch.linalg.vector_norm(qk, dim=3, keepdim=True).clamp_min(1e-12)
         scale = self.scale[:, :, 0].clamp(max=SHARPEST).exp()
         q, k = (qk * (torch.stack([scale, torch.ones_like(scale)]) / length)).unbind(1)
-        y: torch.Tensor = self.out(windows.attend(q, k, v[:, 0], bias=self._bias, scale=1.0))
+        y: torch.Tensor = self.out(windows.attend(q, k, v[:, 0], table=self._table, scale=1.0))
         return y
 
-    def _bias(self, side: int) -> Float[torch.Tensor, "H n n"]:
-        """16 σ(positions), each displacement computed once."""
+    def _table(self, side: int) -> Float[torch.Tensor, "t H"]:
+        """16 σ(positions), a row for each displacement inside a window of `side` cells."""
         steps = torch.arange(1 - side, side)
         ruler = RULER * torch.cartesian_prod(steps, steps) / self.reach
         ruler = ruler.sign() * (ruler.abs() + 1).log2() / math.log2(RULER)
-        table = 16 * self.positions(ruler.to(self.scale)).sigmoid()
-        return table[displacements(side, side).to(table.device)].permute(2, 0, 1)
+        table: torch.Tensor = self.positions(ruler.to(self.scale))
+        return 16 * table.sigmoid()
 
 
 class _Merge(torch.nn.Module):
