@@ -16,11 +16,15 @@ from lexel import box, errors
 from lexel.pictures.read import read
 from lexel.pipelines.compose import pipeline
 from lexel.pipelines.explain import explain
-from lexel.pipelines.registry import ROOMS, Method, methods
+from lexel.pipelines.registry import FAMILIES, ROOMS, Method, families, methods
 
 ROOT = Path(__file__).parent.parent
 PIPELINE, PICTURE = "patch(16) | tome(r=98)", "chelsea"
-KINDS = {"partitions": "Tokenizers without torch", "reducers": "Selectors: fewer tokens in the same space"}
+KINDS = {
+    "partitions": "Tokenizers without torch",
+    "reducers": "Selectors: fewer tokens in the same space",
+    "towers": "Families of towers: their models are named in a pipeline, and loaded",
+}
 
 
 def pages() -> dict[Path, str]:
@@ -38,7 +42,7 @@ def pages() -> dict[Path, str]:
 def methods_page() -> str:
     """Every method with its head, room by room."""
     said = ["# Methods", "", "Made from the heads of the files by `make docs`; `lexel methods NAME` prints the same."]
-    for room in ROOMS:
+    for room in (*ROOMS, *FAMILIES):
         said += ["", f"## {KINDS[room]}"]
         for method in own(room):
             said += ["", f"### {method.name}", "", method.sentence, "", "```text", method.drawing, "```", ""]
@@ -50,7 +54,7 @@ def methods_page() -> str:
 def methods_table() -> str:
     """A row a method."""
     rows = ["| method | what it does | paper |", "|---|---|---|"]
-    for room in ROOMS:
+    for room in (*ROOMS, *FAMILIES):
         for method in own(room):
             link = f"[`{method.name}`](docs/methods.md#{method.name})"
             rows.append(f"| {link} | {method.sentence} | {method.fields['Paper'].split(';')[0]} |")
@@ -101,8 +105,8 @@ def rooms_table() -> str:
 
 
 def own(room: str) -> list[Method]:
-    """The methods of a room, without plug-ins."""
-    return [method for method in methods() if method.room == room]
+    """The methods or families of a room, without plug-ins."""
+    return [method for method in [*methods(), *families()] if method.room == room]
 
 
 def between(page: Path, mark: str, text: str) -> str:

@@ -15,6 +15,7 @@ from lexel.pipelines import registry
 from lexel.pipelines.compose import pipeline
 
 METHODS = [method.name for method in registry.methods()]
+FAMILIES = [family.name for family in registry.families()]
 
 
 def document(capsys):
@@ -35,13 +36,13 @@ def toured(tmp_path_factory):
 def test_methods_lists_every_method_once(capsys):
     assert about.methods() == 0
     names = [line.split()[0] for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
-    assert names == ["name", *METHODS]
+    assert names == ["name", *METHODS, *FAMILIES]
 
 
 def test_methods_as_json_is_one_document(capsys):
     about.methods(as_json=True)
     rows = {row["name"]: row for row in document(capsys)}
-    assert list(rows) == METHODS
+    assert list(rows) == [*METHODS, *FAMILIES]
     assert rows["tome"]["kind"] == "selector"
     assert rows["tome"]["paper"] == "Bolya et al. 2023, arXiv 2210.09461"
 
@@ -51,6 +52,15 @@ def test_a_method_is_explained_by_its_own_head(capsys):
     said = capsys.readouterr().out
     for part in ("Token Merging:", "□ □ □ □ □ □   →", "tome(*, r: int)", "Paper      Bolya", "Checked by test_tome_"):
         assert part in said
+
+
+def test_a_family_is_explained_by_its_head_alone(capsys):
+    about.methods("clip")
+    said = capsys.readouterr().out
+    for part in ("CLIP: a picture", "pixels ─► patches", "Paper      Radford", "Checked by test_image_tower"):
+        assert part in said
+    about.methods("clip", as_json=True)
+    assert document(capsys)["kind"] == "image and text tower; learned"
 
 
 def test_a_method_as_json_has_its_arguments(capsys):

@@ -68,9 +68,9 @@ def test_embed_writes_arrays_and_tables_row_by_row(lexel, tiny):
 def test_embed_again_has_nothing_to_do_and_other_settings_are_another_job(lexel, tiny):
     said = ("embed", "photos/a.png", "-o", "vectors")
     assert lexel(*said, "--model", str(tiny))[0] == 0
-    before = Path("vectors/shard-00000.safetensors").stat().st_mtime_ns
+    before = Path("vectors/img_emb/img_emb_0.npy").stat().st_mtime_ns
     assert lexel(*said, "--model", str(tiny))[0] == 0
-    assert Path("vectors/shard-00000.safetensors").stat().st_mtime_ns == before
+    assert Path("vectors/img_emb/img_emb_0.npy").stat().st_mtime_ns == before
     status, _, err = lexel(*said, "--model", str(tiny), "--shrink", "64")
     assert status == 2
     assert "holds another job" in err

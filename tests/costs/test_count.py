@@ -66,7 +66,7 @@ def test_an_unknown_model_is_refused_with_the_nearest_names(wrong: str, right: s
 def test_an_unknown_option_is_refused_with_the_nearest_names() -> None:
     with pytest.raises(BadArguments, match=re.escape("qwen2-vl: it has no option 'max_pixel'")) as refused:
         image_tokens("qwen2-vl", height=10, width=10, max_pixel=100)
-    assert refused.value.hint == "Nearest: max_pixels, min_pixels."
+    assert refused.value.hint == "did you mean max_pixels or min_pixels?"
 
 
 def test_a_model_without_options_says_so() -> None:

@@ -8,7 +8,7 @@ from house.plan import ROOT
 from lexel.pipelines import registry
 from lexel.pipelines.registry import Method
 
-METHODS = [method for method in registry.methods() if method.room in registry.ROOMS]
+METHODS = [method for method in registry.methods() if method.room in registry.ROOMS] + registry.families()
 by_name = pytest.mark.parametrize("method", METHODS, ids=lambda method: f"{method.room}/{method.name}")
 
 

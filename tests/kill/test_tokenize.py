@@ -13,7 +13,7 @@ JOB = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, os.getcwd())
-out, moment = Path(sys.argv[1]), int(sys.argv[2])
+out, moment, form = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 steps = 0
 def counted(step):
     def run(*arguments, **settings):
@@ -24,28 +24,34 @@ def counted(step):
         return step(*arguments, **settings)
     return run
 os.fsync, Path.replace = counted(os.fsync), counted(Path.replace)
-from tests.runs.test_manifest import JOB, PATCH, read
+from tests.runs.test_manifest import JOB, MEAN, PATCH, read
 from lexel.runs.manifest import tokenize
-tokenize(read([True, False, True, True, True, False, True]), PATCH, out, JOB, shard_pictures=2)
+from lexel.runs.vectors import Vectors
+from lexel.tokens.stream import Shards
+work, form = {"tokens": (PATCH, Shards), "vectors": (MEAN, Vectors)}[form]
+tokenize(read([True, False, True, True, True, False, True]), work, out, JOB, form=form, shard_pictures=2)
 print(steps)
 """
 
 
-def job(out, moment):
-    return subprocess.run([sys.executable, "-c", JOB, out, str(moment)], capture_output=True, text=True, check=False)
+def job(out, moment, form):
+    command = [sys.executable, "-c", JOB, out, str(moment), form]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The folder of a job that nobody killed; it took more than twenty steps."""
-    folder = tmp_path_factory.mktemp("whole")
-    done = job(folder / "out", 0)
-    assert int(done.stdout) >= 20, done.stderr
-    return folder
+    """The folders of jobs that nobody killed; each took more than twenty steps."""
+    folders = {form: tmp_path_factory.mktemp(form) for form in ("tokens", "vectors")}
+    for form, folder in folders.items():
+        done = job(folder / "out", 0, form)
+        assert int(done.stdout) >= 20, done.stderr
+    return folders
 
 
+@pytest.mark.parametrize("form", ["tokens", "vectors"])
 @pytest.mark.parametrize("moment", range(1, 21))
-def test_a_killed_job_goes_on_to_the_same_bytes(tmp_path, whole, moment):
-    assert job(tmp_path / "out", moment).returncode == -signal.SIGKILL
-    assert job(tmp_path / "out", 0).returncode == 0
-    assert everything(tmp_path) == everything(whole)
+def test_a_killed_job_goes_on_to_the_same_bytes(tmp_path, whole, moment, form):
+    assert job(tmp_path / "out", moment, form).returncode == -signal.SIGKILL
+    assert job(tmp_path / "out", 0, form).returncode == 0
+    assert everything(tmp_path) == everything(whole[form])

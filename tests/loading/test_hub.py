@@ -156,7 +156,7 @@ def test_a_repository_of_pickles_alone_is_refused():
 
 def test_openclips_names_are_repositories():
     assert hub.repository("open_clip:ViT-B-32/laion2b_s34b_b79k")[0] == "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
-    with pytest.raises(UnknownName, match=r"no model ViT-B-32/laion2b.*\nnear: ViT-B-32/laion2b"):
+    with pytest.raises(UnknownName, match=r"no model ViT-B-32/laion2b.*\ndid you mean ViT-B-32/laion2b"):
         hub.repository("open_clip:ViT-B-32/laion2b")
 
 

@@ -54,6 +54,11 @@ def test_an_unknown_name_offers_the_nearest_or_all():
         find("zzzzzz")
 
 
+def test_a_family_is_no_method_and_the_error_says_what_to_name():
+    with pytest.raises(UnknownName, match=r"(?s)clip is a family of models.*org/name of the hub"):
+        find("clip")
+
+
 def test_the_head_of_a_file_is_read_field_by_field(house):
     (house / "halving.py").write_text(HEAD, encoding="utf-8")
     [method] = methods()

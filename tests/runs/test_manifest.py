@@ -16,11 +16,17 @@ from lexel.pictures.picture import Source
 from lexel.runs.account import Account, Line
 from lexel.runs.manifest import Job, beside, tokenize
 from lexel.runs.run import run
+from lexel.runs.vectors import one_each
+from lexel.tokens.meaning import Space
 from lexel.tokens.stream import read_shards
 from lexel.tokens.value import Tokens
 
 JOB = Job("patch(4)", "0", "", "ff")
 PATCH = lexel.pipeline("patch(4)")
+MEAN = one_each(
+    lambda pictures: np.array([picture.pixels.mean((0, 1)) for picture in pictures], np.float32).reshape(-1, 3),
+    Space("vectors", 3),
+)
 
 
 def sources(good):

@@ -1,79 +1,28 @@
 """Two towers in one space: what users call."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 import torch
 from tolerances import close
-from towers.peers import EMBED, LENGTH, PATCH, SIDE, WIDTH, clip_peer, naflex_peer, our_clip, our_siglip, siglip_peer
+from towers.duals import PICTURES, TEXTS, Letters
+from towers.peers import (
+    EMBED,
+    LENGTH,
+    SIDE,
+    VOCAB,
+    WIDTH,
+    clip_peer,
+    siglip_peer,
+)
 
-from lexel.contracts.making import make_picture
 from lexel.errors import BadArguments, LoadError, MissingNeed
 from lexel.pictures.prepare import clip as clip_preparation
-from lexel.pictures.prepare import naflex as naflex_preparation
-from lexel.pictures.prepare import siglip as siglip_preparation
 from lexel.pipelines.compose import pipeline
 from lexel.reducers.pool import Pool
 from lexel.reducers.random_drop import RandomDrop
 from lexel.reducers.tome import ToMe
 from lexel.tokens.meaning import Kind
 from lexel.towers._dual import Dual
-from lexel.words.value import Words
-
-PICTURES = [make_picture(30, 44), make_picture(64, 20, seed=1), make_picture(28, 28, seed=2)]
-TEXTS = ["a cat", "two dogs in the snow"]
-
-
-@dataclass
-class Letters:
-    """A speller for tests: an id a letter, 2 … 59."""
-
-    length: int = LENGTH
-    start: int | None = 60
-    end: int = 63
-    pad: int = 63
-
-    def __call__(self, texts, *, length=None):
-        most = (length or self.length) - 2
-        ids = [[self.start, *(2 + ord(letter) % 58 for letter in text[:most]), self.end] for text in texts]
-        splits = np.concatenate(([0], np.cumsum([len(row) for row in ids]))).astype(np.int64)
-        flat = np.array([i for row in ids for i in row], np.int32)
-        return Words(flat, splits, np.zeros((len(flat), 2), np.int32), tuple(texts))
-
-
-def dual(peer, towers, preparation, *, name="./tiny", biased=False, speller=True):
-    model = Dual(
-        *towers,
-        preparation=preparation,
-        speller=Letters() if speller else None,
-        biased=biased,
-        name=name,
-        digest="weights",
-    )
-    with torch.no_grad():
-        model.logit_scale.copy_(peer.logit_scale.squeeze())
-        if biased:
-            model.logit_bias.copy_(peer.logit_bias.squeeze())
-    return model.eval().requires_grad_(False)
-
-
-@pytest.fixture(scope="module")
-def clip_model():
-    peer = clip_peer()
-    return dual(peer, our_clip(peer), clip_preparation(SIDE))
-
-
-@pytest.fixture(scope="module")
-def siglip_model():
-    peer = siglip_peer()
-    return dual(peer, our_siglip(peer), siglip_preparation(SIDE), biased=True)
-
-
-@pytest.fixture(scope="module")
-def naflex_model():
-    peer = naflex_peer()
-    return dual(peer, our_siglip(peer, naflex=True), naflex_preparation(PATCH, 16), biased=True)
 
 
 def prepared(model):
@@ -248,10 +197,14 @@ def test_half_a_model_says_what_it_does_not_have(clip_model):
         text.tokenize(PICTURES)
 
 
-def test_a_model_without_a_tokenizer_file_names_it(clip_model):
-    mute = Dual(clip_model.image, clip_model.text, preparation=clip_preparation(SIDE), name="./mute")
-    with pytest.raises(LoadError, match=r"tokenizer\.json"):
+def test_a_model_without_a_speller_and_one_that_spells_too_much_are_refused(clip_model):
+    towers = clip_model.image, clip_model.text
+    mute = Dual(*towers, preparation=clip_preparation(SIDE), name="./mute")
+    with pytest.raises(LoadError, match=r"\./mute: .*which would hold its words"):
         mute.embed(TEXTS)
+    loud = Dual(*towers, preparation=clip_preparation(SIDE), speller=Letters(end=VOCAB), name="./loud")
+    with pytest.raises(LoadError, match=r"\./loud: spells id 64, and its text tower knows 0 to 63"):
+        loud.embed(TEXTS)
 
 
 def test_a_copy_to_train_learns_and_the_loaded_model_stays(clip_model):

@@ -4,23 +4,29 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lexel.cli.common import Json
+
+if TYPE_CHECKING:
+    from lexel.pipelines.registry import Method
 
 
 def methods(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="One method; without it, all of them.")] = None,
     as_json: Json = False,
 ) -> int:
-    """List the methods that a pipeline can name, or explain one.
+    """List the methods that a pipeline can name and the families of models that it can load, or explain one.
 
     \b
     lexel methods
     lexel methods tome
+    lexel methods clip
     lexel methods --json
+
+    A method is named in a pipeline; of a family a model is: openai/clip-vit-base-patch32, ./folder.
     """
     from lexel.drawing.terminal import console, table
     from lexel.pipelines import registry
@@ -35,7 +41,7 @@ def methods(
             "sentence": method.sentence or f"from {method.room}",
             "paper": method.fields.get("Paper", ""),
         }
-        for method in registry.methods()
+        for method in [*registry.methods(), *registry.families()]
     ]
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
@@ -116,10 +122,11 @@ def _explain(name: str, *, as_json: bool) -> int:
     """One method: its drawn head, how it is called, and what its class says."""
     import inspect
 
-    from lexel.drawing.terminal import console, escaped
     from lexel.pipelines import registry
-    from lexel.settings import settings
 
+    family = next((family for family in registry.families() if family.name == name), None)
+    if family is not None:
+        return _explain_family(family, as_json=as_json)
     found = registry.find(name)
     method = next(method for method in registry.methods() if method.name == name)
     signature = inspect.signature(found).replace(return_annotation=inspect.Signature.empty)
@@ -136,14 +143,38 @@ def _explain(name: str, *, as_json: bool) -> int:
                 for p in signature.parameters.values()
             ],
             "about": said,
-            **{key.lower().replace(" ", "_"): value for key, value in method.fields.items()},
+            **_fields(method),
         }
         print(json.dumps(document, indent=2, ensure_ascii=False))
         return 0
-    results = console(settings(), sys.stdout)
-    fields = [f"{key:<10} {value}" for key, value in method.fields.items()]
-    for block in (method.sentence, method.drawing, f"{name}{signature}", said, "\n".join(fields)):
-        if block:
-            results.print("\n".join(map(escaped, block.splitlines())), soft_wrap=True)
-            results.print()
+    _print(method.sentence, method.drawing, f"{name}{signature}", said, _said(method))
     return 0
+
+
+def _explain_family(family: "Method", *, as_json: bool) -> int:
+    """A family of models: its drawn head."""
+    if as_json:
+        document = {"name": family.name, "sentence": family.sentence, "drawing": family.drawing, **_fields(family)}
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        _print(family.sentence, family.drawing, _said(family))
+    return 0
+
+
+def _fields(method: "Method") -> dict[str, str]:
+    return {key.lower().replace(" ", "_"): value for key, value in method.fields.items()}
+
+
+def _said(method: "Method") -> str:
+    return "\n".join(f"{key:<10} {value}" for key, value in method.fields.items())
+
+
+def _print(*blocks: str) -> None:
+    """Blocks of text on stdout, an empty line after each."""
+    from lexel.drawing.terminal import console, escaped
+    from lexel.settings import settings
+
+    results = console(settings(), sys.stdout)
+    for block in filter(None, blocks):
+        results.print("\n".join(map(escaped, block.splitlines())), soft_wrap=True)
+        results.print()

@@ -37,7 +37,7 @@ def embed(
     lexel embed "*.tar" --model ./my-clip -o vectors/ --shrink 448
 
     DIR holds img_emb/*.npy with unit rows, metadata/*.parquet with a row for each of them, as clip-retrieval has
-    them, and the shards of the job. DIR.inputs.jsonl says what became of every input. The same command again goes
+    them. DIR.inputs.jsonl says what became of every input. The same command again goes
     on where it was interrupted. Needs the extra "data".
     """
     from lexel import __version__
@@ -45,7 +45,7 @@ def embed(
     from lexel.loading.load import load
     from lexel.needs import pyarrow  # noqa: F401  before an hour of work, not after it
     from lexel.runs.manifest import Job, tokenize
-    from lexel.runs.vectors import export, one_each
+    from lexel.runs.vectors import Vectors, one_each
     from lexel.settings import settings
     from lexel.tokens.meaning import Space
 
@@ -56,9 +56,8 @@ def embed(
     work = one_each(tower.embed, space)
     with progress(console(settings(), sys.stderr), None, noun="inputs") as advance:
         account = tokenize(
-            pictures, work, output, job, overwrite=overwrite, on_batch=lambda batch: advance(len(batch.lines))
+            pictures, work, output, job, form=Vectors, overwrite=overwrite, on_batch=lambda b: advance(len(b.lines))
         )
-    export(output)
     return tell(account, output, as_json=as_json, as_jsonl=as_jsonl)
 
 

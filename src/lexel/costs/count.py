@@ -7,9 +7,9 @@
 """
 
 import dataclasses
-import difflib
 from functools import cache
 
+from lexel.carets import nearest
 from lexel.costs.closed import closed
 from lexel.costs.open import OPEN
 from lexel.costs.rule import ImageTokens, Model, Option, Rule, whole
@@ -69,5 +69,4 @@ def _with(rule: Rule, options: dict[str, Option]) -> Rule:
 def _nearest(name: str, known: list[str]) -> str:
     if not known:
         return "It has none."
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    return f"Nearest: {', '.join(near)}." if near else f"Known: {', '.join(known)}."
+    return nearest(name, known) or f"Known: {', '.join(known)}."

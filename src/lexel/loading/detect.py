@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from lexel.errors import UnknownLayout
 from lexel.loading.files import CONFIGS, JSON, Checkpoint, Fields, Tensors
-from lexel.loading.spellers import no_words
 from lexel.loading.table import Table
 from lexel.pictures.prepare import Preparation
 from lexel.words.value import Speller
@@ -68,7 +67,7 @@ class Layout:
     image: str
     text: str = ""
     model: str = "lexel.towers._backbone:Backbone"
-    speller: Callable[[Checkpoint, int], Speller | None] = no_words
+    speller: Callable[[Checkpoint, int], Speller | None] | None = None
     biased: bool = False
     prefixes: tuple[str, ...] = ("",)
     unused: tuple[str, ...] = ()

@@ -14,9 +14,9 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
+from lexel.carets import nearest
 from lexel.disk import commit_bytes
 from lexel.errors import LexelError, LoadError, Offline, OutputError, UnknownName
 from lexel.loading.files import CONFIGS, INDEX, WEIGHTS, Checkpoint
@@ -147,8 +147,5 @@ def _openclip(name: str) -> str:
     table = tomllib.loads(Path(__file__).with_name("open_clip.toml").read_text(encoding="utf-8"))
     known: dict[str, str] = {f"{model}/{tag}": repo for model, tags in table.items() for tag, repo in tags.items()}
     if name not in known:
-        near = get_close_matches(name, known, n=3, cutoff=0.5)
-        raise UnknownName(
-            f"OpenCLIP has no model {name} that lexel knows", hint=f"near: {', '.join(near)}" if near else ""
-        )
+        raise UnknownName(f"OpenCLIP has no model {name} that lexel knows", hint=nearest(name, known))
     return known[name]

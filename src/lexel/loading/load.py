@@ -107,7 +107,7 @@ def _built(layout: Layout, parts: Parts, checkpoint: Checkpoint, tensors: Tensor
             image,
             _class(layout.text)(parts.text) if parts.text else None,
             preparation=preparation,
-            speller=layout.speller(checkpoint, parts.text.length) if parts.text else None,
+            speller=layout.speller(checkpoint, parts.text.length) if parts.text and layout.speller else None,
             biased=layout.biased,
             name=checkpoint.name,
             digest=tensors.digest,

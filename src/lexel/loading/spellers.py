@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from lexel.errors import LoadError
-from lexel.loading.files import Checkpoint
+from lexel.loading.files import Checkpoint, Fields
 from lexel.words import clean
 from lexel.words.bpe import ClipSpeller
 from lexel.words.pieces import PieceSpeller
 from lexel.words.value import Speller, Words
+
+CLEANERS = {"canonicalize": clean.canonical, "lower": clean.clip}  # of OpenCLIP
 
 
 @dataclass(frozen=True)
@@ -51,19 +53,13 @@ class LateSpeller:
             raise LoadError(error.reason, subject=self.checkpoint.said(error.subject), hint=error.hint) from error
 
 
-def no_words(checkpoint: Checkpoint, length: int) -> Speller | None:
-    """Of a family that knows none."""
-    return None
-
-
 def plain_clip_words(checkpoint: Checkpoint, length: int) -> Speller | None:
     """CLIP as Hugging Face spells it: the files beside it, texts not repaired."""
-    return _late(
-        checkpoint,
-        length,
-        ("tokenizer.json", "vocab.json"),
-        lambda: ClipSpeller.from_folder(checkpoint.folder, clean=clean.clip_plain, length=length),
-    )
+
+    def make() -> Speller:
+        return ClipSpeller.from_folder(checkpoint.folder, clean=clean.clip_plain, length=length)
+
+    return _late(checkpoint, length, ("tokenizer.json", "vocab.json"), make)
 
 
 def published_clip_words(checkpoint: Checkpoint, length: int) -> Speller | None:
@@ -72,13 +68,27 @@ def published_clip_words(checkpoint: Checkpoint, length: int) -> Speller | None:
 
 
 def piece_words(checkpoint: Checkpoint, length: int) -> Speller | None:
-    """SigLIP's pieces, from the files beside it."""
-    return _late(
-        checkpoint,
-        length,
-        ("tokenizer.json", "spiece.model"),
-        lambda: PieceSpeller.from_folder(checkpoint.folder, length=length),
-    )
+    """SigLIP's pieces, from the files beside it, texts cleaned as `transformers` does."""
+    return _pieces(checkpoint, length, cleaner=None)
+
+
+def openclip_piece_words(checkpoint: Checkpoint, length: int) -> Speller | None:
+    """SigLIP's pieces, from the files beside it, texts cleaned as `open_clip_config.json` says.
+
+    Raises `LoadError` for a way that OpenCLIP does not have.
+    """
+    settings = checkpoint.fields("open_clip_config.json") or Fields({}, checkpoint.name)
+    how = settings.table("model_cfg").table("text_cfg").table("tokenizer_kwargs").text("clean", "canonicalize")
+    if how not in CLEANERS:
+        raise LoadError(f"clean is {how[:40]!r}, expected {' or '.join(CLEANERS)}", subject=settings.subject)
+    return _pieces(checkpoint, length, cleaner=CLEANERS[how])
+
+
+def _pieces(checkpoint: Checkpoint, length: int, *, cleaner: clean.Cleaner | None) -> Speller | None:
+    def make() -> Speller:
+        return PieceSpeller.from_folder(checkpoint.folder, clean=cleaner, length=length)
+
+    return _late(checkpoint, length, ("tokenizer.json", "spiece.model"), make)
 
 
 def _late(

@@ -16,13 +16,14 @@ the same order and precision.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from PIL import Image
 
+from lexel.errors import BadArguments
 from lexel.pictures.picture import Picture
 from lexel.shapes import Array, Float, UInt8
 
@@ -113,7 +114,7 @@ class Preparation:
     scale      what a level is multiplied by
     mean, std  of each channel, after that
 
-    `prepare` is all that it does.
+    `prepare` is all that it does; `tiled` does it to parts of a picture.
     """
 
     resize: Resize | None
@@ -134,6 +135,24 @@ class Preparation:
         pixels, view = self.pixels(picture)
         return np.stack([levels[pixels[..., c]] for c, levels in enumerate(self._levels)]), view
 
+    def tiled(self, picture: Picture, tiles: Size) -> list[tuple[Float[Array, "3 H W"], View]]:
+        """`prepare` for each tile of a raster (rows, columns) over the whole picture, row by row: no pixel is left out.
+
+        The picture is stretched to `rows · H` × `columns · W`, where H × W is what the tower sees of a picture, and
+        cut, so that tiles meet without a seam. Raises `BadArguments` where that size depends on the picture.
+        """
+        rows, columns = tiles
+        height, width = self._size()
+        pixels, _ = replace(self, resize=Squash((rows * height, columns * width)), crop=None).prepare(picture)
+        return [
+            (
+                pixels[:, i * height : (i + 1) * height, j * width : (j + 1) * width],
+                (j / columns, i / rows, (j + 1) / columns, (i + 1) / rows),
+            )
+            for i in range(rows)
+            for j in range(columns)
+        ]
+
     def pixels(self, picture: Picture) -> tuple[UInt8[Array, "H W 3"], View]:
         """The same before scaling: uint8, 0–255."""
         height, width = self.resize.target(picture.size) if self.resize else picture.pixels.shape[:2]
@@ -146,6 +165,14 @@ class Preparation:
             canvas[inside[0] - top : inside[2] - top, inside[1] - left : inside[3] - left] = pixels
             pixels = canvas
         return pixels, (left / width, top / height, (left + columns) / width, (top + rows) / height)
+
+    def _size(self) -> Size:
+        """The size of every prepared picture."""
+        if self.crop:
+            return self.crop
+        if isinstance(self.resize, Squash):
+            return self.resize.size
+        raise BadArguments("pictures of every size go into this tower as they are: there is nothing to tile")
 
     def _offset(self, side: int, crop: int) -> int:
         if self.rounding == "down":

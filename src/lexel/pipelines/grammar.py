@@ -23,8 +23,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn, TypeAlias, TypeVar
 
+from lexel.carets import point
 from lexel.errors import BadArguments
-from lexel.pipelines.carets import point
 
 # What a container holds is a value again; type checkers get no deeper than one level.
 Value: TypeAlias = bool | int | float | str | tuple[object, ...] | list[object] | dict[str, object] | None

@@ -4,6 +4,7 @@
 
     methods()   what there is: a directory listing and the head of each file; nothing is imported
     find(name)  the class: one file is imported
+    families()  what models can be of: heads too. Their names mean nothing in a pipeline, a model's name does
 
 A file without a leading underscore in a room of methods is a method. Plug-ins (`lexel.plugins`) come after: their
 names are metadata, their code is loaded when `find` asks for it, and a name of lexel's own wins.
@@ -21,11 +22,12 @@ from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
 
+from lexel.carets import nearest
 from lexel.errors import LexelError, PipelineError, UnknownName
-from lexel.pipelines.carets import nearest
 from lexel.plugins import plugins
 
 ROOMS = ("partitions", "reducers")
+FAMILIES = ("towers",)  # rooms where a file is a family of published checkpoints
 FIELDS = ("Paper", "Kind", "Needs", "Cost", "Checked by")
 
 HOUSE = Path(__file__).parent.parent
@@ -39,7 +41,7 @@ class Method:
     """What is known of a method without importing it.
 
     name       as pipelines say it
-    room       "partitions", "reducers"; of a plug-in the name of its distribution
+    room       "partitions", "reducers", "towers"; of a plug-in the name of its distribution
     sentence   the first of its file: what it does
     drawing    what stands between the sentence and the fields
     fields     `Paper`, `Kind`, `Needs`, `Cost`, `Checked by`, as far as the head has them; none of a plug-in
@@ -60,6 +62,11 @@ def methods() -> list[Method]:
     return found + [Method(name, _distribution(point)) for name, point in points if name not in taken]
 
 
+def families() -> list[Method]:
+    """Every family of models that is loaded by a model's name, room by room and by name."""
+    return [_read(name, room) for room in FAMILIES for name in sorted(_listing(room))]
+
+
 def find(name: str) -> type:
     """The class behind a name.
 
@@ -76,6 +83,9 @@ def find(name: str) -> type:
     if name in (points := plugins()):
         return _load(points[name])
     known = names()
+    if any(name in _listing(room) for room in FAMILIES):
+        hint = "org/name of the hub, or ./folder, names a model"
+        raise UnknownName(f"{name} is a family of models, and no method", hint=hint)
     raise UnknownName(
         f"no method is called {name}", hint=nearest(name, known) or f"the methods are {', '.join(sorted(known))}"
     )

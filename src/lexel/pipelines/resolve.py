@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from lexel.carets import nearest, point
 from lexel.errors import BadArguments, MissingNeed, PipelineError, SpaceMismatch
 from lexel.pictures.picture import Picture
-from lexel.pipelines.carets import nearest, point
 from lexel.pipelines.grammar import Stage, Value, parse
 from lexel.pipelines.registry import find
 from lexel.tokens.meaning import Space

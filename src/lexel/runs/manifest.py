@@ -20,7 +20,7 @@ from lexel.errors import BadArguments, TokensError
 from lexel.pictures.picture import Pictures
 from lexel.runs.account import Account, Line, read_lines, write_lines
 from lexel.runs.run import Batch, Work, run
-from lexel.tokens.stream import PICTURES, SIZE, SUFFIX, Shards, shard_name
+from lexel.tokens.stream import PICTURES, SIZE, Shards, shard_name
 from lexel.tokens.value import Tokens
 
 FILES = (".safetensors", ".parquet")  # anything else is a folder of shards
@@ -57,26 +57,29 @@ def tokenize(
     *,
     overwrite: bool = False,
     on_batch: OnBatch = lambda batch: None,
+    form: type[Shards] = Shards,
     shard_pictures: int = PICTURES,
     shard_size: int = SIZE,
 ) -> Account:
     """Tokens of all pictures into `out`: one file where it has a suffix of `Tokens.save`, else a folder of shards.
 
+    form   of the shards
+
     The same job again resumes, or has nothing to do. Raises `BadArguments` where `out` holds another job and
     `overwrite` is not said, and for a single file of more than one shard; `OutputError` when the disk is full.
     """
     finished = beside(out, "inputs.jsonl")
+    shards = form(out, pictures=shard_pictures, size=shard_size)
     with lock(beside(out, "lock")):
-        _claim(out, job, overwrite)
+        _claim(out, job, shards, overwrite)
         if finished.exists():
             account = Account(tuple(read_lines(finished)))
-            if _whole(out):
+            if out.is_file() or shards.files(0)[-1].is_file():
                 return account
             finished.unlink()
         if out.suffix in FILES:
             lines = _into_file(pictures, work, out, on_batch)
         else:
-            shards = Shards(out, pictures=shard_pictures, size=shard_size)
             lines = _into_folder(shards, pictures, work, on_batch)
         write_lines(finished, lines)
         return Account(tuple(lines))
@@ -87,7 +90,7 @@ def beside(out: Path, what: str) -> Path:
     return out.with_name(f"{out.name}.{what}")
 
 
-def _claim(out: Path, job: Job, overwrite: bool) -> None:
+def _claim(out: Path, job: Job, shards: Shards, overwrite: bool) -> None:
     """Make `out` the place of this job, or refuse with the difference."""
     note = beside(out, "job.json")
     before = _read_job(note)
@@ -101,8 +104,8 @@ def _claim(out: Path, job: Job, overwrite: bool) -> None:
         )
     sweep(out, note, beside(out, "inputs.jsonl"))
     if before != job or overwrite:
-        for old in [beside(out, "inputs.jsonl"), *(out.glob("shard-*") if out.is_dir() else [])]:
-            old.unlink(missing_ok=True)
+        beside(out, "inputs.jsonl").unlink(missing_ok=True)
+        shards.clear()
         commit_bytes(note, job.text().encode())
 
 
@@ -111,10 +114,6 @@ def _read_job(note: Path) -> Job | None:
         return Job(**json.loads(note.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-
-
-def _whole(out: Path) -> bool:
-    return out.is_file() or (out / (shard_name(0) + SUFFIX)).is_file()
 
 
 def _into_file(pictures: Pictures, work: Work, out: Path, on_batch: OnBatch) -> list[Line]:
@@ -136,17 +135,18 @@ def _into_file(pictures: Pictures, work: Work, out: Path, on_batch: OnBatch) -> 
 def _into_folder(shards: Shards, pictures: Pictures, work: Work, on_batch: OnBatch) -> list[Line]:
     done: list[Line] = []
     for number in count():
-        lines = shards.folder / f"{shard_name(number)}.inputs.jsonl"
-        if not (lines.is_file() and (shards.folder / (shard_name(number) + SUFFIX)).is_file()):
+        lines = _lines_of(shards, number)
+        if not (lines.is_file() and shards.files(number)[-1].is_file()):
             break
         done += read_lines(lines)
         shards.number = number + 1
-    sweep(lines, lines.with_name(shard_name(shards.number) + SUFFIX))  # where it was killed
+    sweep(lines, *shards.files(shards.number))  # where it was killed
     pending: list[Line] = []
 
     def close() -> None:
-        path = shards.commit()
-        write_lines(path.with_suffix("").with_suffix(".inputs.jsonl"), pending)
+        lines = _lines_of(shards, shards.number)
+        shards.commit()
+        write_lines(lines, pending)
         done.extend(pending)
         pending.clear()
 
@@ -164,10 +164,13 @@ def _into_folder(shards: Shards, pictures: Pictures, work: Work, on_batch: OnBat
         on_batch(batch)
     if pending or shards.number == 0:
         if not shards.batches:  # only refusals: their shard has no picture, and still says what space it is of
-            last = shards.folder / (shard_name(shards.number - 1) + SUFFIX)
-            shards.add(Tokens.load(last)[:0] if shards.number else work([]))
+            shards.add(shards.nothing() or work([]))
         close()
     return done
+
+
+def _lines_of(shards: Shards, number: int) -> Path:
+    return shards.folder / f"{shard_name(number)}.inputs.jsonl"
 
 
 def _through(lines: list[Line], pictures: int) -> int:

@@ -1,10 +1,8 @@
-"""One vector a picture: the same jobs, and the files that the tools of vectors read.
+"""One vector a picture: the same jobs, in the files that the tools of vectors read.
 
-    out/shard-00000.safetensors            what a job writes: one token a picture
-    out/img_emb/img_emb_0.npy              float32 [B, E], unit rows                   as clip-retrieval has them
-    out/metadata/metadata_0.parquet        image_path, width, height, digest: a row a row of the array
-
-The second and third are made from the first when the job is finished: shard by shard, each file whole or not at all.
+out/metadata/metadata_0.parquet        image_path, width, height, digest: a row a row of the array
+out/img_emb/img_emb_0.npy              float32 [B, E], unit rows                   as clip-retrieval has them
+out/shard-00000.inputs.jsonl           what became of the inputs of these two, written last
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +16,7 @@ from lexel.runs.run import Work
 from lexel.shapes import Array, Float
 from lexel.tokens.meaning import Space
 from lexel.tokens.raster import raster_tokens
-from lexel.tokens.stream import read_shards
+from lexel.tokens.stream import Shards
 from lexel.tokens.value import Tokens
 
 Embed = Callable[[Sequence[Picture]], Float[Array, "B E"]]
@@ -33,19 +31,35 @@ def one_each(embed: Embed, space: Space) -> Work:
     return work
 
 
-def export(out: Path) -> None:
-    """Write arrays and tables beside the shards in `out`. Needs pyarrow (`MissingExtra`); raises `OutputError`."""
-    from lexel.needs import pyarrow
+class Vectors(Shards):
+    """Shards of tokens that are one each picture: a table and an array. Needs pyarrow (`MissingExtra`)."""
 
-    for number, tokens in enumerate(read_shards(out)):
-        table = tokens.pictures
-        with commit(out / "img_emb" / f"img_emb_{number}.npy") as temporary, open(temporary, "wb") as file:
-            np.save(file, tokens.data, allow_pickle=False)
+    def files(self, number: int) -> tuple[Path, ...]:
+        """The table, then the array."""
+        table = self.folder / "metadata" / f"metadata_{number}.parquet"
+        return table, self.folder / "img_emb" / f"img_emb_{number}.npy"
+
+    def write(self, tokens: Tokens, number: int) -> None:
+        """Write both, each whole or not at all. Raises `OutputError`."""
+        from lexel.needs import pyarrow
+
+        table, array = self.files(number)
         columns = {
-            "image_path": list(table.names),
-            "width": table.sizes[:, 1],
-            "height": table.sizes[:, 0],
-            "digest": list(table.digests),
+            "image_path": list(tokens.pictures.names),
+            "width": tokens.pictures.sizes[:, 1],
+            "height": tokens.pictures.sizes[:, 0],
+            "digest": list(tokens.pictures.digests),
         }
-        with commit(out / "metadata" / f"metadata_{number}.parquet") as temporary:
+        with commit(table) as temporary:
             pyarrow.parquet.write_table(pyarrow.table(columns), temporary)
+        with commit(array) as temporary, open(temporary, "wb") as file:
+            np.save(file, tokens.data, allow_pickle=False)
+
+    def clear(self) -> None:
+        """Remove every table and array, and what lies beside them."""
+        super().clear()
+        for old in [*self.folder.glob("metadata/metadata_*"), *self.folder.glob("img_emb/img_emb_*")]:
+            old.unlink()
+
+    def nothing(self) -> None:
+        """An array does not say what space it is of."""

@@ -30,7 +30,8 @@ class Shards:
     """Collects batches and writes a shard when one is full.
 
     `room(tokens)` says how many of the next pictures the open shard takes; `add` takes no more than that. Whoever
-    accounts for inputs asks first, so that it knows which inputs a shard holds.
+    accounts for inputs asks first, so that it knows which inputs a shard holds. Another form of shards has its own
+    `files`, `write`, `clear` and `nothing`.
     """
 
     def __init__(
@@ -54,13 +55,29 @@ class Shards:
         self.size += tokens.total * _row_size(tokens)
         return self.pictures >= self.limits[0] or self.size >= self.limits[1]
 
-    def commit(self) -> Path:
+    def commit(self) -> None:
         """Write the open shard and begin the next. Raises `OutputError`."""
-        path = self.folder / (shard_name(self.number) + SUFFIX)
-        Tokens.concat(self.batches).save(path)
+        self.write(Tokens.concat(self.batches), self.number)
         self.batches, self.pictures, self.size = [], 0, 0
         self.number += 1
-        return path
+
+    def files(self, number: int) -> tuple[Path, ...]:
+        """The files of a shard in the order in which they are written: with the last, it is whole."""
+        return (self.folder / (shard_name(number) + SUFFIX),)
+
+    def write(self, tokens: Tokens, number: int) -> None:
+        """Write one shard, each of its files whole or not at all."""
+        [path] = self.files(number)
+        tokens.save(path)
+
+    def clear(self) -> None:
+        """Remove every shard in the folder, and what lies beside them under their names."""
+        for old in self.folder.glob("shard-*"):
+            old.unlink()
+
+    def nothing(self) -> Tokens | None:
+        """No pictures, in the space of the shard before the open one; None where that cannot be told."""
+        return Tokens.load(self.files(self.number - 1)[-1])[:0] if self.number else None
 
 
 def save(tokens: Tokens, folder: str | os.PathLike[str]) -> None:

@@ -7,6 +7,7 @@ The tower is given: a family's file says which. What comes out is NumPy's, float
 gives tensors, and lets gradients flow through a `trainable()` copy.
 """
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -14,7 +15,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from lexel.errors import LoadError, MissingNeed
+from lexel.errors import BadArguments, LoadError, MissingNeed
 from lexel.needs import torch
 from lexel.nn.loaded import Loaded, changed
 from lexel.nn.patches import Pixels
@@ -64,13 +65,15 @@ class Prepared:
     """A batch on its way into a tower.
 
     pictures   without their pixels, which may be large and are not needed any more
-    pixels     as the tower takes them
-    views      the rectangle of the original that the pixels of each picture show
+    pixels     as the tower takes them, as many crops of each picture after each other
+    views      the rectangle of the original that each crop shows
+    crops      of each picture; None where nobody asked for tiles
     """
 
     pictures: list[Picture]
     pixels: Pixels
     views: list[View]
+    crops: int | None
 
 
 class Backbone(Loaded):
@@ -116,24 +119,29 @@ class Backbone(Loaded):
         other._inside = (*self._inside, Inside(layers, stage))
         return other
 
-    def tokenize(self, pictures: Iterable[Picture], *, keep: Collection[str] = ()) -> Tokens:
+    def tokenize(
+        self, pictures: Iterable[Picture], *, tiles: tuple[int, int] | None = None, keep: Collection[str] = ()
+    ) -> Tokens:
         """The tokens of every picture: the published last hidden state, class token first where there is one.
 
+        tiles   (rows, columns): look at so many tiles of each picture instead of at the family's one crop, for detail
+                and for what lies at the edge. Tokens come tile by tile; the column `crop` says which
         keep    evidence for selectors, a column each: "keys", "attention.cls", "attention.received"; of the last
                 layer, or "attention.cls@-2"; mean of the heads, or "attention.cls.joined"
 
             dino.tokenize(pictures)              # <257 tokens of 1 picture: vectors of …, 384 wide, float32>
 
-        Raises `MissingNeed` for evidence that this tower does not have.
+        Raises `BadArguments` for tiles that the preparation cannot make, `MissingNeed` for evidence that this tower
+        does not have.
         """
         image = self._kept(keep)
 
         def tokens(batch: Prepared) -> Tokens:
             traced = image.trace(batch.pixels, keep)
             views = seen_by(image.cell, batch.pixels, batch.views, traced)
-            return tokens_of(traced, traced.packed.x, batch.pictures, views, self.space)
+            return tokens_of(traced, traced.packed.x, batch.pictures, views, self.space, crops=batch.crops)
 
-        return self._tokens(pictures, tokens)
+        return self._tokens(pictures, tokens, tiles)
 
     def embed(self, pictures: Picture | Iterable[Picture] | Array) -> Float[Array, "B E"]:
         """One unit vector for each picture, float32: the family's own way from tokens to one.
@@ -157,23 +165,36 @@ class Backbone(Loaded):
     def __repr__(self) -> str:
         return str(Stage(self.name, inside=self._inside))
 
-    def _tokens(self, pictures: Iterable[Picture], tokens: Callable[[Prepared], Tokens]) -> Tokens:
+    def _tokens(
+        self,
+        pictures: Iterable[Picture],
+        tokens: Callable[[Prepared], Tokens],
+        tiles: tuple[int, int] | None = None,
+    ) -> Tokens:
+        if tiles is not None and not (len(tiles) == 2 and min(tiles) >= 1):
+            raise BadArguments(f"tiles are (rows, columns) from 1, not {tiles!r}")
         with torch.inference_mode():
-            return Tokens.concat([tokens(batch) for batch in self._batches(pictures)])
+            return Tokens.concat([tokens(batch) for batch in self._batches(pictures, tiles)])
 
-    def _batches(self, pictures: Iterable[Picture]) -> Iterator[Prepared]:
+    def _batches(self, pictures: Iterable[Picture], tiles: tuple[int, int] | None = None) -> Iterator[Prepared]:
         """Pictures prepared for the tower, the next batch while this one is computed; at least one batch, if empty."""
-        made = each(pictures, self._prepare, depth=PICTURES)
-        for number, some in enumerate(by(PICTURES, made)):
-            if some or not number:
-                pixels = [torch.from_numpy(x) for _, x, _ in some]
-                alike = len({x.shape for x in pixels}) == 1
-                views = [view for *_, view in some]
-                yield Prepared([picture for picture, *_ in some], torch.stack(pixels) if alike else pixels, views)
 
-    def _prepare(self, picture: Picture) -> tuple[Picture, Float[Array, "3 H W"], View]:
-        pixels, view = self.preparation.prepare(picture)
-        return replace(picture, pixels=np.empty((0, 0, 3), np.uint8)), pixels, view
+        def prepare(picture: Picture) -> tuple[Picture, list[tuple[Float[Array, "3 H W"], View]]]:
+            crops = self.preparation.tiled(picture, tiles) if tiles else [self.preparation.prepare(picture)]
+            return replace(picture, pixels=np.empty((0, 0, 3), np.uint8)), crops
+
+        for number, some in enumerate(by(PICTURES, each(pictures, prepare, depth=PICTURES))):
+            if some or not number:
+                crops = [crop for _, made in some for crop in made]
+                pixels = [torch.from_numpy(x) for x, _ in crops]
+                alike = len({x.shape for x in pixels}) == 1
+                views = [view for _, view in crops]
+                yield Prepared(
+                    [picture for picture, _ in some],
+                    torch.stack(pixels) if alike else pixels,
+                    views,
+                    crops=math.prod(tiles) if tiles else None,
+                )
 
     def _image(self) -> ImageTower:
         if self.image is None:

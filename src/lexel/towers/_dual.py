@@ -24,6 +24,7 @@ from lexel.shapes import Array, Float
 from lexel.tokens.meaning import Space
 from lexel.tokens.value import Tokens
 from lexel.towers._backbone import Backbone, ImageTower, Prepared, by, unit
+from lexel.towers._config import TextConfig
 from lexel.towers._tokens import seen_by, tokens_of
 from lexel.towers._zero_shot import ZeroShot
 from lexel.words.templates import prompts
@@ -45,6 +46,8 @@ class SharedTower(ImageTower, Protocol):
 @runtime_checkable
 class TextTower(Protocol):
     """What a dual encoder asks of a text tower."""
+
+    config: TextConfig
 
     def arrange(self, words: Words, pad: int) -> Ids:
         """The ids of spelled texts as the tower wants them."""
@@ -85,23 +88,31 @@ class Dual(Backbone):
         self.logit_bias = torch.nn.Parameter(torch.zeros(())) if whole and biased else None
 
     def tokenize(
-        self, pictures: Iterable[Picture], *, space: Literal["shared"] | None = None, keep: Collection[str] = ()
+        self,
+        pictures: Iterable[Picture],
+        *,
+        tiles: tuple[int, int] | None = None,
+        space: Literal["shared"] | None = None,
+        keep: Collection[str] = (),
     ) -> Tokens:
         """The tokens of every picture: the published last hidden state, class token first where there is one.
 
+        tiles   (rows, columns): look at so many tiles of each picture instead of at the family's one crop, for detail
+                and for what lies at the edge. Tokens come tile by tile; the column `crop` says which
         space   "shared": projected where words live
         keep    evidence for selectors, a column each: "keys", "attention.cls", "attention.received"; of the last
                 layer, or "attention.cls@-2"; mean of the heads, or "attention.cls.joined"
 
             clip.tokenize(pictures)              # <197 tokens of 1 picture: vectors of …, 768 wide, float32>
 
-        Raises `BadArguments` for another space, `MissingNeed` for evidence that this tower does not have.
+        Raises `BadArguments` for another space and for tiles that the preparation cannot make, `MissingNeed` for
+        evidence that this tower does not have.
         """
         if space not in ("shared", None):
             raise BadArguments(f'space is "shared" or None, not {space!r}')
         image = self._kept(keep)
         if space is None:
-            return super().tokenize(pictures, keep=keep)
+            return super().tokenize(pictures, tiles=tiles, keep=keep)
         assert isinstance(image, SharedTower)
 
         def tokens(batch: Prepared) -> Tokens:
@@ -110,9 +121,9 @@ class Dual(Backbone):
             views = seen_by(image.cell, batch.pixels, batch.views, traced)
             name, digest = f"{self.name}, shared with words", f"{self.digest} shared"
             there = Space("vectors", data.shape[1], digest=digest, name=name)
-            return tokens_of(traced, data, batch.pictures, views, there)
+            return tokens_of(traced, data, batch.pictures, views, there, crops=batch.crops)
 
-        return self._tokens(pictures, tokens)
+        return self._tokens(pictures, tokens, tiles)
 
     def embed(self, things: Meant) -> Float[Array, "B E"]:
         """One unit vector for each picture or text, float32. A str is always words, never a path.
@@ -169,8 +180,15 @@ class Dual(Backbone):
         if self.text is None:
             raise LoadError("has no text tower", subject=self.name)
         if self.speller is None:
-            raise LoadError("has no tokenizer.json, which holds its words", subject=self.name)
-        ids = self.text.arrange(self.speller(texts), self.speller.pad)
+            raise LoadError(
+                "has no tokenizer.json, vocab.json or spiece.model, which would hold its words", subject=self.name
+            )
+        words, known = self.speller(texts), self.text.config.vocab_size
+        if words.ids.max(initial=0) >= known:  # tokenizer and weights of two models in one folder
+            raise LoadError(
+                f"spells id {words.ids.max()}, and its text tower knows 0 to {known - 1}", subject=self.name
+            )
+        ids = self.text.arrange(words, self.speller.pad)
         with torch.inference_mode():
             return unit(self.text.pooled(self.text.encode_ids(ids), ids).float().cpu().numpy())
 

@@ -37,13 +37,21 @@ class StagedTower(ImageTower, Protocol):
 class Hierarchy(Backbone):
     """One image tower of several stages."""
 
-    def tokenize(self, pictures: Iterable[Picture], *, stage: int = -1, keep: Collection[str] = ()) -> Tokens:
+    def tokenize(
+        self,
+        pictures: Iterable[Picture],
+        *,
+        tiles: tuple[int, int] | None = None,
+        stage: int = -1,
+        keep: Collection[str] = (),
+    ) -> Tokens:
         """The tokens of every picture as they leave `stage`, counted from 0, or from the last with −1.
 
             swin.tokenize(pictures, stage=1)     # <784 tokens of 1 picture: vectors of …, 192 wide, float32>
 
-        `level` is the stage. The last stage gives the published last hidden state. Raises `BadArguments` for a stage
-        that is not there, `MissingNeed` for any evidence in `keep`: attention in windows says little of a picture.
+        `level` is the stage; `tiles` as in `Backbone.tokenize`. The last stage gives the published last hidden state.
+        Raises `BadArguments` for a stage that is not there, `MissingNeed` for any evidence in `keep`: attention in
+        windows says little of a picture.
         """
         image = self._staged()
         self._kept(keep)
@@ -52,7 +60,7 @@ class Hierarchy(Backbone):
         def tokens(batch: Prepared) -> Tokens:
             return self._of(stage, image.stages(batch.pixels, stage)[stage], batch)
 
-        return self._tokens(pictures, tokens)
+        return self._tokens(pictures, tokens, tiles)
 
     def hierarchy(self, pictures: Iterable[Picture]) -> list[Tokens]:
         """The tokens of every stage, the finest first, in one pass."""
@@ -68,7 +76,8 @@ class Hierarchy(Backbone):
     def _of(self, stage: int, traced: Traced, batch: Prepared) -> Tokens:
         image = self._staged()
         views = seen_by(image.cells[stage], batch.pixels, batch.views, traced)
-        return tokens_of(traced, traced.packed.x, batch.pictures, views, self._space_at(stage), level=stage)
+        space = self._space_at(stage)
+        return tokens_of(traced, traced.packed.x, batch.pictures, views, space, level=stage, crops=batch.crops)
 
     def _space_at(self, stage: int) -> Space:
         image = self._staged()

@@ -1,7 +1,6 @@
 """What leaves a tower: packed tensors and their pictures → `Tokens` on the host."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import reduce
 
 import numpy as np
@@ -14,7 +13,7 @@ from lexel.pictures.prepare import View
 from lexel.ragged.packed import Packed
 from lexel.ragged.plan import Plan
 from lexel.ragged.torch_ops import host
-from lexel.shapes import Array, Float
+from lexel.shapes import Array, Float, Int
 from lexel.tokens.meaning import PictureTable, Space, implied_boxes
 from lexel.tokens.value import Tokens
 
@@ -27,30 +26,41 @@ def tokens_of(
     space: Space,
     *,
     level: int = 0,
+    crops: int | None = None,
 ) -> Tokens:
     """One token for each row of `data`, with the boxes that the plans of the selectors inside gave it.
 
     The tower's tensors are about the rows before the first block and after the last; `data` may be another space's.
-    `views` are what the rasters cover, see `seen_by`; `level` is the scale of all tokens.
+    `views` are what the rasters cover, see `seen_by`; `level` is the scale of all tokens. With `crops`, each
+    picture has so many views, one after the other, and a column `crop` says which.
     """
     start, end = traced.start, traced.packed
-    table = PictureTable.of(pictures, views, [(h, w) for h, w in start.grid.tolist()])
+    each = crops or 1
+    alone = [picture for picture in pictures for _ in range(each)]
+    table = PictureTable.of(alone, views, [(h, w) for h, w in start.grid.tolist()])
     boxes = implied_boxes(table, host(start.kind), host(start.splits))
     assert boxes is not None  # a tower's rows are its rasters
     plans = [plan.host() for plan in traced.plans]
     if plans:
         boxes = reduce(Plan.then, plans).union(boxes)
-    return Tokens(
+    tokens = Tokens(
         data=_floats(data),
         boxes=boxes,
         kind=host(end.kind),
         mass=np.ones(len(boxes), np.float32) if end.mass is None else host(end.mass),
         level=np.full(len(boxes), level, np.int16),
-        splits=host(end.splits),
-        pictures=replace(table, grids=host(end.grid)),
+        splits=host(end.splits)[::each],
+        pictures=PictureTable.of(pictures, views, [(h, w) for h, w in end.grid.tolist()], crops=each),
         space=space,
         columns={name: _floats(rows) for name, rows in traced.kept.items()},
     )
+    return tokens if crops is None else tokens.with_(columns={**tokens.columns, "crop": _crop(end, crops)})
+
+
+def _crop(packed: Packed, crops: int) -> Int[Array, "N"]:
+    """Which crop of its picture each token is of, int16."""
+    counts = np.array(packed.counts, np.int64)
+    return np.repeat((np.arange(len(counts)) % crops).astype(np.int16), counts)
 
 
 def seen_by(cell: int, pixels: Pixels, views: Sequence[View], traced: Traced) -> list[View]:

@@ -15,7 +15,7 @@ from lexel.errors import LoadError, MissingKeys
 from lexel.loading.detect import Layout, Parts, Shapes
 from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts._huggingface import checked
-from lexel.loading.spellers import piece_words, published_clip_words
+from lexel.loading.spellers import openclip_piece_words, published_clip_words
 from lexel.loading.table import Table, depth
 from lexel.nn.positions import Resampling
 from lexel.pictures.prepare import clip, siglip
@@ -282,7 +282,7 @@ LAYOUTS = [
         parts=_siglip_parts,
         image="lexel.towers.siglip:SiglipImage",
         text="lexel.towers.siglip:SiglipText",
-        speller=piece_words,
+        speller=openclip_piece_words,
         biased=True,
     ),
 ]

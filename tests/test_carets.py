@@ -1,4 +1,4 @@
-from lexel.pipelines.carets import nearest, point
+from lexel.carets import nearest, point
 
 
 def test_the_caret_stands_below_its_character():
