@@ -20,6 +20,10 @@ from transformers import (
     SiglipModel,
     SiglipTextModel,
     SiglipVisionModel,
+    SwinConfig,
+    SwinModel,
+    Swinv2Config,
+    Swinv2Model,
 )
 
 transformers.utils.logging.set_verbosity_error()
@@ -43,13 +47,19 @@ NAFLEX = {
     "text_config": TEXT | {"projection_size": 32},
 }
 
+SWIN = {"image_size": 32, "patch_size": 2, "embed_dim": 8, "depths": [2, 2], "num_heads": [2, 4], "window_size": 4}
+
 WHOLE = {
     "clip": lambda: CLIPModel(CLIPConfig(**CLIP, projection_dim=24)),
     "siglip": lambda: SiglipModel(SiglipConfig(**SIGLIP)),
     "siglip2": lambda: Siglip2Model(Siglip2Config(**NAFLEX)),
 }
 # A model of every family that has an image tower: the contract of towers is run on each.
-TOWERS = {**WHOLE}
+TOWERS = {
+    **WHOLE,
+    "swin": lambda: SwinModel(SwinConfig(**SWIN)),
+    "swinv2": lambda: Swinv2Model(Swinv2Config(**SWIN)),
+}
 HALVES = {
     "clip": (CLIPVisionModel, CLIPTextModel),
     "clip with projection": (CLIPVisionModelWithProjection, CLIPTextModelWithProjection),

@@ -21,7 +21,7 @@ from lexel.words.value import Speller
 if TYPE_CHECKING:
     from lexel.towers._config import TextConfig
 
-LAYOUTS = ("clip", "siglip", "openclip")  # files in layouts/
+LAYOUTS = ("clip", "siglip", "openclip", "swin", "swinv2")  # files in layouts/
 
 Shapes = dict[str, tuple[int, ...]]
 

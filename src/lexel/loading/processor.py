@@ -104,8 +104,9 @@ def _resize(settings: Fields, family: Preparation) -> Resize | None:
         return Patches(settings.count("patch_size", family.resize.patch_size), most)
     if "size" not in settings:
         return family.resize
-    if isinstance(settings.values["size"], int):  # files older than 2023; SigLIP never had them
-        return Shortest(settings.count("size", 1))
+    if isinstance(settings.values["size"], int):  # files older than 2023: of a side, or of both, as the family has it
+        edge = settings.count("size", 1)
+        return Squash((edge, edge)) if isinstance(family.resize, Squash) else Shortest(edge)
     size = settings.table("size")
     if "shortest_edge" in size and "longest_edge" not in size:
         return Shortest(size.count("shortest_edge", 1))

@@ -28,6 +28,7 @@ from lexel.pictures.picture import Picture
 from lexel.shapes import Array, Float, UInt8
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
 
 RESIZED_PIXELS = 1 << 26  # a picture 1 × 1,000,000 would become 224 × 224,000,000: beyond this only the crop is made
@@ -200,6 +201,11 @@ def siglip(size: int) -> Preparation:
 def naflex(patch_size: int, most: int) -> Preparation:
     """SigLIP 2's NaFlex, as `Siglip2ImageProcessor` has it: whole patches, bilinear, −1…1."""
     return Preparation(Patches(patch_size, most), kernel=Image.Resampling.BILINEAR, mean=HALF, std=HALF)
+
+
+def swin(size: int) -> Preparation:
+    """Swin's own, as `ViTImageProcessor` has it in the published files: squash, bicubic, normalised as ImageNet is."""
+    return Preparation(Squash((size, size)), mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
 
 def _resized(

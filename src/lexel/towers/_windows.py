@@ -16,6 +16,7 @@ one attention with one mask. One gather cuts all pictures, whatever the shift, a
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
 from lexel.needs import torch
 from lexel.shapes import Float, Int
 
@@ -120,8 +121,8 @@ class Windows:
             for count, mask in zip(group.counts, (bias + group.hidden).unbind(), strict=True):
                 rows = slice(start, start + count * n)
                 if count:
-                    windows = (x[rows].unflatten(0, (count, n)).transpose(1, 2) for x in (q, k, v))
-                    y = _attention(*windows, mask[None], scale=scale)
+                    qs, ks, vs = (x[rows].unflatten(0, (count, n)).transpose(1, 2) for x in (q, k, v))
+                    y = torch.nn.functional.scaled_dot_product_attention(qs, ks, vs, attn_mask=mask[None], scale=scale)
                     mixed.index_copy_(0, self.back[rows], y.transpose(1, 2).flatten(0, 1).flatten(1))
                 start = rows.stop
         return mixed[: self.total]

@@ -1,5 +1,6 @@
 """The config.json of Hugging Face's dual encoders: sparse, so that every field has its class default here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lexel.errors import LoadError, MissingKeys
@@ -65,6 +66,14 @@ def checked(blocks: Blocks, shapes: Shapes, where: str, subject: str) -> Blocks:
     if blocks.activation not in ACTIVATIONS:
         raise LoadError(f"hidden_act is {blocks.activation[:40]!r}, expected {', '.join(ACTIVATIONS)}", subject=subject)
     return blocks
+
+
+def counts(fields: Fields, name: str, default: Sequence[int]) -> tuple[int, ...]:
+    """A list of whole numbers, one a stage. Raises `LoadError` for anything else."""
+    values = fields.values.get(name, [*default])
+    if not isinstance(values, list) or not values:
+        raise LoadError(f"{name} is {values!r}"[:80] + ", expected a list of whole numbers", subject=fields.subject)
+    return tuple(Fields({name: value}, fields.subject).count(name, 1) for value in values)
 
 
 def settings(
