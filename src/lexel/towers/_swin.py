@@ -102,11 +102,7 @@ class SwinTower(torch.nn.Module):
         )
 
     def _run(self, batch: Pixels, last: int) -> Iterator[tuple[Float[torch.Tensor, "N D"], list[Grid]]]:
-        p = self.config.patch_size
-        pictures = checked(batch, 1)
-        x, grids = self.patches(
-            _filled(batch, p) if isinstance(batch, torch.Tensor) else [_filled(y, p) for y in pictures]
-        )
+        x, grids = self.patches(_filled(batch, self.config.patch_size))
         x = self.norm_in(x)
         for number, layer in enumerate(self.layers[: last + 1]):
             assert isinstance(layer, Layer)
