@@ -13,7 +13,7 @@ from lexel.errors import LoadError
 from lexel.loading.files import Checkpoint
 from lexel.loading.processor import FILE, preparation, written, written_openclip
 from lexel.pictures.picture import Picture
-from lexel.pictures.prepare import HALF, Longest, Preparation, Shortest, Squash, clip, naflex, siglip
+from lexel.pictures.prepare import HALF, Longest, Preparation, Shortest, Squash, clip, naflex, siglip, swin
 
 PICTURE = Picture(np.random.default_rng(0).integers(0, 256, (61, 45, 3), dtype=np.uint8), "a.png", (61, 45), "")
 
@@ -64,6 +64,12 @@ def test_what_is_written_is_read_again(name, tmp_path):
 def test_old_files_say_sizes_as_one_number(tmp_path):
     (tmp_path / FILE).write_text(json.dumps({"size": 28, "crop_size": 21, "do_center_crop": True}))
     assert preparation(Checkpoint(tmp_path, "here"), family=clip(224)) == Preparation(Shortest(28), crop=(21, 21))
+
+
+def test_one_number_is_both_sides_where_the_family_squashes(tmp_path):
+    published = {"do_resize": True, "size": 28, "resample": 3, "feature_extractor_type": "ViTFeatureExtractor"}
+    (tmp_path / FILE).write_text(json.dumps(published))
+    assert preparation(Checkpoint(tmp_path, "here"), family=swin(224)) == swin(28)
 
 
 def test_openclips_rounding_is_kept_where_it_is_written_as_hugging_face_does(tmp_path):

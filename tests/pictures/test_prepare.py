@@ -8,10 +8,11 @@ from PIL import Image
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
+from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from lexel.pictures import prepare
 from lexel.pictures.picture import Picture
-from lexel.pictures.prepare import HALF, Longest, Patches, Preparation, Shortest, Squash, clip, naflex, siglip
+from lexel.pictures.prepare import HALF, Longest, Patches, Preparation, Shortest, Squash, clip, naflex, siglip, swin
 
 SIZES = [(int(h), int(w)) for h, w in np.random.default_rng(5).integers(1, 130, (300, 2))]
 sides = st.integers(1, 400)
@@ -58,6 +59,15 @@ def test_naflex_is_prepared_as_by_its_processor():
         patches = prepared.reshape(3, h, 4, w, 4).transpose(1, 3, 2, 4, 0).reshape(h * w, -1)
         assert np.array_equal(patches, expected["pixel_values"][0, : h * w]), size
         assert view == (0, 0, 1, 1)
+
+
+def test_swin_is_prepared_as_by_the_processor_of_its_published_files():
+    published = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225], "resample": 3}
+    processor = ViTImageProcessorPil(size={"height": 28, "width": 28}, **published)
+    for size in SIZES:
+        one = picture(*size)
+        expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
+        assert np.array_equal(swin(28).prepare(one)[0], expected), size
 
 
 @pytest.mark.parametrize(
