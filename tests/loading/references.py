@@ -14,6 +14,12 @@ from transformers import (
     CLIPTextModelWithProjection,
     CLIPVisionModel,
     CLIPVisionModelWithProjection,
+    Dinov2Config,
+    Dinov2Model,
+    Dinov2WithRegistersConfig,
+    Dinov2WithRegistersModel,
+    DINOv3ViTConfig,
+    DINOv3ViTModel,
     Siglip2Config,
     Siglip2Model,
     SiglipConfig,
@@ -46,6 +52,8 @@ NAFLEX = {
     "vision_config": {**BLOCKS, "patch_size": 14, "num_patches": 16},
     "text_config": TEXT | {"projection_size": 32},
 }
+# Of a ratio, not of a width, inside the MLP.
+DINO = {name: value for name, value in IMAGE.items() if name != "intermediate_size"} | {"mlp_ratio": 2}
 
 SWIN = {"image_size": 32, "patch_size": 2, "embed_dim": 8, "depths": [2, 2], "num_heads": [2, 4], "window_size": 4}
 
@@ -57,6 +65,9 @@ WHOLE = {
 # A model of every family that has an image tower: the contract of towers is run on each.
 TOWERS = {
     **WHOLE,
+    "dinov2": lambda: Dinov2Model(Dinov2Config(**DINO)),
+    "dinov2 with registers": lambda: Dinov2WithRegistersModel(Dinov2WithRegistersConfig(**DINO)),
+    "dinov3": lambda: DINOv3ViTModel(DINOv3ViTConfig(**IMAGE, num_register_tokens=4)),
     "swin": lambda: SwinModel(SwinConfig(**SWIN)),
     "swinv2": lambda: Swinv2Model(Swinv2Config(**SWIN)),
 }

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
@@ -13,7 +14,21 @@ from lexel.errors import LoadError
 from lexel.loading.files import Checkpoint
 from lexel.loading.processor import FILE, preparation, written, written_openclip
 from lexel.pictures.picture import Picture
-from lexel.pictures.prepare import HALF, Longest, Preparation, Shortest, Squash, clip, naflex, siglip, swin
+from lexel.pictures.prepare import (
+    HALF,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Longest,
+    Preparation,
+    Shortest,
+    Squash,
+    clip,
+    dinov2,
+    dinov3,
+    naflex,
+    siglip,
+    swin,
+)
 
 PICTURE = Picture(np.random.default_rng(0).integers(0, 256, (61, 45, 3), dtype=np.uint8), "a.png", (61, 45), "")
 
@@ -42,6 +57,37 @@ def test_a_saved_processor_is_the_same_preparation(name, file, tmp_path):
     ours = preparation(Checkpoint(tmp_path, "here"), family=family)
     expected = processor(Image.fromarray(PICTURE.pixels), return_tensors="np")["pixel_values"][0]
     assert np.array_equal(ours.prepare(PICTURE)[0], expected)
+
+
+def test_dinov2s_published_settings_are_its_own(tmp_path):
+    processor = BitImageProcessorPil(size={"shortest_edge": 256}, image_mean=IMAGENET_MEAN, image_std=IMAGENET_STD)
+    processor.save_pretrained(tmp_path)
+    assert preparation(Checkpoint(tmp_path, "here"), family=clip(99)) == dinov2()
+
+
+@pytest.mark.parametrize("kind", ["DINOv3ViTImageProcessorFast", "DINOv3ViTImageProcessor"])
+def test_dinov3s_settings_say_by_their_type_that_nothing_is_rounded(kind, tmp_path):
+    """Nulls are what its class has: no crop."""
+    published = {
+        "image_processor_type": kind,
+        "crop_size": None,
+        "do_center_crop": None,
+        "do_convert_rgb": None,
+        "do_normalize": True,
+        "do_rescale": True,
+        "do_resize": True,
+        "image_mean": list(IMAGENET_MEAN),
+        "image_std": list(IMAGENET_STD),
+        "resample": 2,
+        "rescale_factor": 1 / 255,
+        "size": {"height": 32, "width": 32},
+    }
+    (tmp_path / FILE).write_text(json.dumps(published))
+    assert preparation(Checkpoint(tmp_path, "here"), family=dinov3(224)) == dinov3(32)
+    (tmp_path / FILE).write_text(json.dumps(published | {"image_processor_type": "ViTImageProcessor"}))
+    assert preparation(Checkpoint(tmp_path, "here"), family=dinov3(224)).rounded
+    (tmp_path / FILE).write_text(json.dumps(written(dinov3(32))))
+    assert preparation(Checkpoint(tmp_path, "here"), family=clip(224)) == dinov3(32)
 
 
 def test_naflex_is_read_and_written(tmp_path):

@@ -1,10 +1,15 @@
 """Prepared pixels equal the Pillow backend of `transformers` bit by bit, and the view says what they show."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from tolerances import close
+from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
@@ -12,7 +17,20 @@ from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPi
 
 from lexel.pictures import prepare
 from lexel.pictures.picture import Picture
-from lexel.pictures.prepare import HALF, Longest, Patches, Preparation, Shortest, Squash, clip, naflex, siglip, swin
+from lexel.pictures.prepare import (
+    HALF,
+    Longest,
+    Patches,
+    Preparation,
+    Shortest,
+    Squash,
+    clip,
+    dinov2,
+    dinov3,
+    naflex,
+    siglip,
+    swin,
+)
 
 SIZES = [(int(h), int(w)) for h, w in np.random.default_rng(5).integers(1, 130, (300, 2))]
 sides = st.integers(1, 400)
@@ -47,6 +65,40 @@ def test_siglip_is_prepared_as_by_its_processor():
         one = picture(*size)
         expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
         assert np.array_equal(Preparation(Squash((28, 35)), mean=HALF, std=HALF).prepare(one)[0], expected), size
+
+
+def test_dinov2_is_prepared_as_by_its_processor():
+    published = {"size": {"shortest_edge": 256}, "image_mean": prepare.IMAGENET_MEAN, "image_std": prepare.IMAGENET_STD}
+    processor = BitImageProcessorPil(**published)
+    for size in SIZES[:40]:
+        one = picture(*size)
+        expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
+        assert np.array_equal(dinov2().prepare(one)[0], expected), size
+
+
+def test_dinov3_is_prepared_in_the_order_of_its_processor():
+    """Scaled, resized, normalised, by the function of torch that the processor calls, in float64.
+
+    The processor itself needs torchvision. In float32, as it runs, that function keeps five digits.
+    """
+    preparation = replace(dinov3(224), resize=Squash((28, 35)))
+    mean, std = (torch.tensor(x).double()[:, None, None] for x in (prepare.IMAGENET_MEAN, prepare.IMAGENET_STD))
+    for size in SIZES:
+        one = picture(*size)
+        scaled = torch.from_numpy(one.pixels).permute(2, 0, 1).double() / 255
+        resized = torch.nn.functional.interpolate(scaled[None], (28, 35), mode="bilinear", antialias=True)[0]
+        prepared, view = preparation.prepare(one)
+        assert prepared.dtype == np.float32
+        assert close(prepared, (resized - mean) / std, tolerance=1e-6), size
+        assert view == (0, 0, 1, 1)
+
+
+def test_what_is_not_rounded_is_nearer_than_a_level_to_what_is():
+    one = picture(61, 45)
+    exact, _ = dinov3(28).pixels(one)
+    rounded, _ = replace(dinov3(28), rounded=True).pixels(one)
+    assert 0.1 < abs(exact - rounded).max() <= 1
+    assert exact.dtype == np.float32
 
 
 def test_naflex_is_prepared_as_by_its_processor():

@@ -21,7 +21,15 @@ from lexel.words.value import Speller
 if TYPE_CHECKING:
     from lexel.towers._config import TextConfig
 
-LAYOUTS = ("clip", "siglip", "openclip", "swin", "swinv2")  # files in layouts/
+LAYOUTS = (
+    "clip",
+    "siglip",
+    "openclip",
+    "dinov3",
+    "dinov2",
+    "swin",
+    "swinv2",
+)  # files in layouts/; the first that fits counts
 
 Shapes = dict[str, tuple[int, ...]]
 

@@ -23,6 +23,8 @@ from lexel.pictures.prepare import (
 FILE = "preprocessor_config.json"
 OPENCLIP = "open_clip_config.json"
 
+UNROUNDED = "DINOv3ViTImageProcessorFast"  # under its published name; transformers 5 reads it without the last word
+
 KERNELS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 
@@ -32,7 +34,8 @@ def preparation(checkpoint: Checkpoint, *, family: Preparation) -> Preparation:
     if settings is None and (whole := checkpoint.fields("processor_config.json")):
         settings = whole.table("image_processor")
     if settings and settings.values:
-        return _of_transformers(settings, family)
+        said = {name: value for name, value in settings.values.items() if value is not None}  # null: the class default
+        return _of_transformers(Fields(said, settings.subject), family)
     native = checkpoint.fields(OPENCLIP)
     if native and "preprocess_cfg" in native:
         return _of_openclip(native, family)
@@ -67,7 +70,7 @@ def written(preparation: Preparation) -> dict[str, JSON]:
     else:
         kind = "CLIPImageProcessor"
         settings["size"] = {"shortest_edge": preparation.resize.edge} if preparation.resize else None
-    return {"image_processor_type": kind, **settings}
+    return {"image_processor_type": kind if preparation.rounded else UNROUNDED, **settings}
 
 
 def written_openclip(preparation: Preparation) -> dict[str, JSON]:
@@ -87,6 +90,7 @@ def written_openclip(preparation: Preparation) -> dict[str, JSON]:
 def _of_transformers(settings: Fields, family: Preparation) -> Preparation:
     scale = settings.number("rescale_factor", 1 / 255) if settings.flag("do_rescale", True) else 1.0
     normalised = settings.flag("do_normalize", True)
+    kind = settings.text("image_processor_type")
     return Preparation(
         resize=_resize(settings, family) if settings.flag("do_resize", True) else None,
         crop=_crop(settings, family),
@@ -95,6 +99,7 @@ def _of_transformers(settings: Fields, family: Preparation) -> Preparation:
         scale=scale,
         mean=settings.three("image_mean", family.mean) if normalised else (0.0, 0.0, 0.0),
         std=settings.three("image_std", family.std) if normalised else (1.0, 1.0, 1.0),
+        rounded=kind.removesuffix("Fast") != UNROUNDED.removesuffix("Fast") if kind else family.rounded,
     )
 
 

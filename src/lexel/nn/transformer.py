@@ -6,16 +6,17 @@
 Names of parameters, which tables of published layouts translate to (`D` width, `F` hidden width of the MLP):
 
     transformer.blocks.{i}.norm1.{weight,bias}            [D]
-    transformer.blocks.{i}.attention.qkv.{weight,bias}    [3D, D] [3D]    rows of q, then k, then v
+    transformer.blocks.{i}.attention.qkv.{weight,bias}    [3D, D] [3D]    rows of q, k, v; bias [2D] where k has none
     transformer.blocks.{i}.attention.out.{weight,bias}    [D, D]  [D]
     transformer.blocks.{i}.norm2.{weight,bias}            [D]
-    transformer.blocks.{i}.mlp.fc1.{weight,bias}          [F, D]  [F]
+    transformer.blocks.{i}.mlp.fc1.{weight,bias}          [F, D]  [F]     [2F, D] [2F] where it is gated
     transformer.blocks.{i}.mlp.fc2.{weight,bias}          [D, F]  [D]
     transformer.blocks.{i}.scale{1,2}.weight              [D]             where there are any
 
     image.patches.weight             [D, 3, P, P] (and bias [D] of SigLIP); NaFlex is stored the same way
-    image.class_token                [D]          CLIP
-    image.positions                  [1 + n, D]   CLIP: class first;  [n, D] SigLIP
+    image.class_token                [D]          CLIP, DINOv2, DINOv3
+    image.registers                  [R, D]       DINOv2 with registers, DINOv3
+    image.positions                  [1 + n, D]   CLIP, DINOv2: class first;  [n, D] SigLIP
     image.norm_in.{weight,bias}      [D]          CLIP
     image.transformer.…              as above
     image.norm_out.{weight,bias}     [D]

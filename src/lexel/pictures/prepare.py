@@ -12,7 +12,8 @@
 
 Equal to the Pillow backend of `transformers` bit by bit: uint8 is resized by Pillow, a crop that is larger than the
 picture is filled with black before anything is scaled, and the 256 levels of each channel are scaled and normalised in
-the same order and precision.
+the same order and precision. DINOv3 has no such backend: it is resized as floats, equal to exact arithmetic in seven
+digits, which the float32 of torch keeps in five.
 """
 
 import math
@@ -25,7 +26,7 @@ from PIL import Image
 
 from lexel.errors import BadArguments
 from lexel.pictures.picture import Picture
-from lexel.shapes import Array, Float, UInt8
+from lexel.shapes import Array, Float, Num
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -114,6 +115,8 @@ class Preparation:
     fill       level 0–255 of what lies outside the picture
     scale      what a level is multiplied by
     mean, std  of each channel, after that
+    rounded    whether a resized pixel is rounded to one of the 256 levels; False where the original resizes after it
+               has scaled, as DINOv3's does
 
     `prepare` is all that it does; `tiled` does it to parts of a picture.
     """
@@ -126,6 +129,7 @@ class Preparation:
     scale: float = 1 / 255
     mean: tuple[float, float, float] = CLIP_MEAN
     std: tuple[float, float, float] = CLIP_STD
+    rounded: bool = True
 
     def prepare(self, picture: Picture) -> tuple[Float[Array, "3 H W"], View]:
         """Prepared pixels, float32 in the family's own range, and the rectangle of the original that they show.
@@ -134,7 +138,9 @@ class Preparation:
         up. A picture that was shrunk while it was decoded is prepared to the size that the original would be.
         """
         pixels, view = self.pixels(picture)
-        return np.stack([levels[pixels[..., c]] for c, levels in enumerate(self._levels)]), view
+        if self.rounded:
+            return np.stack([levels[pixels[..., c]] for c, levels in enumerate(self._levels)]), view
+        return np.stack([self._normalised(pixels[..., c], c) for c in range(3)]), view
 
     def tiled(self, picture: Picture, tiles: Size) -> list[tuple[Float[Array, "3 H W"], View]]:
         """`prepare` for each tile of a raster (rows, columns) over the whole picture, row by row: no pixel is left out.
@@ -154,15 +160,16 @@ class Preparation:
             for j in range(columns)
         ]
 
-    def pixels(self, picture: Picture) -> tuple[UInt8[Array, "H W 3"], View]:
-        """The same before scaling: uint8, 0–255."""
+    def pixels(self, picture: Picture) -> tuple[Num[Array, "H W 3"], View]:
+        """The same before scaling, 0–255: uint8, or float32 where it is not rounded."""
         height, width = self.resize.target(picture.size) if self.resize else picture.pixels.shape[:2]
         rows, columns = self.crop or (height, width)
         top, left = self._offset(height, rows), self._offset(width, columns)
         inside = max(0, top), max(0, left), min(height, top + rows), min(width, left + columns)
-        pixels = _resized(picture.pixels, (height, width), inside, self.kernel)
+        given = picture.pixels if self.rounded else picture.pixels.astype(np.float32)
+        pixels = _resized(given, (height, width), inside, self.kernel)
         if pixels.shape[:2] != (rows, columns):
-            canvas = np.full((rows, columns, 3), self.fill, np.uint8)
+            canvas = np.full((rows, columns, 3), self.fill, pixels.dtype)
             canvas[inside[0] - top : inside[2] - top, inside[1] - left : inside[3] - left] = pixels
             pixels = canvas
         return pixels, (left / width, top / height, (left + columns) / width, (top + rows) / height)
@@ -183,9 +190,11 @@ class Preparation:
     @cached_property
     def _levels(self) -> Float[Array, "3 256"]:
         """What each level of each channel becomes: the arithmetic of 256 numbers instead of a picture's."""
-        scaled = (np.arange(256, dtype=np.float64) * self.scale).astype(np.float32)
-        mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
-        return (scaled - mean[:, None]) / std[:, None]
+        return np.stack([self._normalised(np.arange(256), c) for c in range(3)])
+
+    def _normalised(self, values: Num[Array, "*any"], channel: int) -> Float[Array, "*any"]:
+        scaled = (values.astype(np.float64) * self.scale).astype(np.float32)
+        return (scaled - np.float32(self.mean[channel])) / np.float32(self.std[channel])
 
 
 def clip(size: int) -> Preparation:
@@ -203,21 +212,48 @@ def naflex(patch_size: int, most: int) -> Preparation:
     return Preparation(Patches(patch_size, most), kernel=Image.Resampling.BILINEAR, mean=HALF, std=HALF)
 
 
+def dinov2() -> Preparation:
+    """DINOv2's own, as `BitImageProcessor` has it with the published settings: shorter side 256, centre 224, bicubic.
+
+    Whatever the model's own size is: the published models were evaluated so.
+    """
+    return Preparation(Shortest(256), crop=(224, 224), mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+
+def dinov3(size: int) -> Preparation:
+    """DINOv3's own, as `DINOv3ViTImageProcessor` has it: squash, bilinear, not rounded between."""
+    return Preparation(
+        Squash((size, size)),
+        kernel=Image.Resampling.BILINEAR,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        rounded=False,
+    )
+
+
 def swin(size: int) -> Preparation:
     """Swin's own, as `ViTImageProcessor` has it in the published files: squash, bicubic, normalised as ImageNet is."""
     return Preparation(Squash((size, size)), mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
 
 def _resized(
-    pixels: UInt8[Array, "H W 3"], size: Size, inside: tuple[int, int, int, int], kernel: Image.Resampling
-) -> UInt8[Array, "h w 3"]:
+    pixels: Num[Array, "H W 3"], size: Size, inside: tuple[int, int, int, int], kernel: Image.Resampling
+) -> Num[Array, "h w 3"]:
     """The part `inside` (top, left, bottom, right) of `pixels` resized to `size`."""
     top, left, bottom, right = inside
     if pixels.shape[:2] == size:
         return pixels[top:bottom, left:right]
-    image = Image.fromarray(pixels)
     if size[0] * size[1] <= RESIZED_PIXELS:
-        return np.asarray(image.resize((size[1], size[0]), kernel))[top:bottom, left:right]
+        return _resampled(pixels, size, kernel, None)[top:bottom, left:right]
     y, x = pixels.shape[0] / size[0], pixels.shape[1] / size[1]
     box = (left * x, top * y, right * x, bottom * y)  # Pillow keeps it in float32: levels may differ by one
-    return np.asarray(image.resize((right - left, bottom - top), kernel, box=box))
+    return _resampled(pixels, (bottom - top, right - left), kernel, box)
+
+
+def _resampled(
+    pixels: Num[Array, "H W *C"], size: Size, kernel: Image.Resampling, box: tuple[float, float, float, float] | None
+) -> Num[Array, "h w *C"]:
+    """Pillow's resize; of floats channel by channel, because it has no picture of three floats a pixel."""
+    if pixels.dtype == np.float32 and pixels.ndim == 3:
+        return np.dstack([_resampled(pixels[..., c], size, kernel, box) for c in range(3)])
+    return np.asarray(Image.fromarray(pixels).resize((size[1], size[0]), kernel, box=box))

@@ -26,8 +26,8 @@ HIDE = 100.0  # taken from scores of cells that do not see each other, as publis
 class Swin(SwinTower):
     """The image tower. Without weights until a state is loaded into it. No selector can stand inside.
 
-    A raster whose shorter side is no longer than a window is cut in windows of that side, and nothing is shifted; cells
-    so far apart have the bias that they have in a whole window.
+    A raster whose shorter side is no longer than a window is cut in windows of that side, and nothing is shifted. Two
+    cells there have the bias of their displacement in a whole window.
     """
 
     def __init__(self, config: SwinConfig) -> None:

@@ -9,7 +9,7 @@ from lexel.loading.files import JSON, Fields
 from lexel.loading.table import depth
 from lexel.towers._config import Blocks, ImageConfig, TextConfig
 
-ACTIVATIONS = ("quick_gelu", "gelu", "gelu_pytorch_tanh", "gelu_new")
+ACTIVATIONS = ("quick_gelu", "gelu", "gelu_pytorch_tanh", "gelu_new", "silu")
 
 
 @dataclass(frozen=True)
