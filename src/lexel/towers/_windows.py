@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from lexel.needs import torch
 from lexel.shapes import Float, Int
 
+HOST = "cpu"  # where rows are numbered, whatever torch's default is: a GPU would be waited for at each of these steps
 OUTSIDE = -(1 << 40)  # a cell that no picture has: stays negative when the first row of a picture is added
 
 Grid = tuple[int, int]
@@ -37,9 +38,9 @@ class Gather:
     outside: Int[torch.Tensor, "K"]
 
     @classmethod
-    def of(cls, cells: Int[torch.Tensor, "M"]) -> "Gather":
-        """`cells` are rows, negative where none comes."""
-        return cls(cells.clamp(min=0), (cells < 0).nonzero()[:, 0])
+    def of(cls, cells: Int[torch.Tensor, "M"], device: torch.device) -> "Gather":
+        """`cells` are rows, negative where none comes; they lie on the host."""
+        return cls(cells.clamp(min=0).to(device), (cells < 0).nonzero()[:, 0].to(device))
 
     def __call__(self, x: Float[torch.Tensor, "N D"]) -> Float[torch.Tensor, "M D"]:
         y = x.index_select(0, self.rows)
@@ -96,8 +97,8 @@ class Windows:
             hidden = _hidden(n, shift).to(like)[:, None] * -hide
             groups.append(Group(n, tuple(sum(map(len, kind)) for kind in kinds), _steps(n).to(like.device), hidden))
         rows = _joined([cells.flatten() for kinds in found.values() for kind in kinds for cells in kind])
-        rows = rows.to(like.device)
-        return cls(tuple(groups), Gather.of(rows), rows.where(rows >= 0, first), first)
+        back = rows.where(rows >= 0, first).to(like.device)
+        return cls(tuple(groups), Gather.of(rows, like.device), back, first)
 
     def attend(
         self,
@@ -140,7 +141,7 @@ def fours(grids: Sequence[Grid], device: torch.device) -> Gather:
     for grid in grids:
         parts.append(made[grid] + first)
         first += grid[0] * grid[1]
-    return Gather.of(_joined(parts).to(device))
+    return Gather.of(_joined(parts), device)
 
 
 def _fours(grid: Grid) -> Int[torch.Tensor, "n4"]:
@@ -151,8 +152,8 @@ def _fours(grid: Grid) -> Int[torch.Tensor, "n4"]:
 
 def _raster(h: int, w: int, multiple: int) -> Int[torch.Tensor, "h2 w2"]:
     """The numbers of cells row by row, filled up to multiples with `OUTSIDE`."""
-    cells = torch.full((h + -h % multiple, w + -w % multiple), OUTSIDE)
-    cells[:h, :w] = torch.arange(h * w).view(h, w)
+    cells = torch.full((h + -h % multiple, w + -w % multiple), OUTSIDE, device=HOST)
+    cells[:h, :w] = torch.arange(h * w, device=HOST).view(h, w)
     return cells
 
 
@@ -169,8 +170,8 @@ def _windows(grid: Grid, sides: tuple[int, int]) -> tuple[Int[torch.Tensor, "k n
 def _hidden(side: int, shift: int) -> Float[torch.Tensor, "k n n"]:
     """For each kind 1 where two cells of a window do not see each other, else 0."""
     if not shift:
-        return torch.zeros(1, side**2, side**2)
-    beyond = torch.arange(side) >= side - shift
+        return torch.zeros(1, side**2, side**2, device=HOST)
+    beyond = torch.arange(side, device=HOST) >= side - shift
     right, below = beyond.repeat(side), beyond.repeat_interleave(side)
     parts = torch.stack([0 * right, 1 * right, 2 * below, 1 * right + 2 * below])
     return (parts[:, :, None] != parts[:, None]).float()
@@ -178,11 +179,11 @@ def _hidden(side: int, shift: int) -> Float[torch.Tensor, "k n n"]:
 
 def _steps(side: int) -> Int[torch.Tensor, "n2"]:
     """Where the displacement of any two cells of a window stands in a table of all."""
-    cells = torch.arange(side)
+    cells = torch.arange(side, device=HOST)
     steps = cells[:, None] - cells + side - 1
     rows = steps[:, None, :, None] * (2 * side - 1) + steps[None, :, None, :]
     return rows.flatten()
 
 
 def _joined(parts: list[torch.Tensor]) -> Int[torch.Tensor, "M"]:
-    return torch.cat(parts) if parts else torch.empty(0, dtype=torch.int64)
+    return torch.cat(parts) if parts else torch.empty(0, dtype=torch.int64, device=HOST)
