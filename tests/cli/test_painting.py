@@ -16,7 +16,7 @@ from lexel.contracts.making import make_picture
 from lexel.drawing.marks import Fill
 from lexel.errors import BadArguments
 from lexel.nn.patches import packed
-from lexel.pictures.prepare import siglip
+from lexel.pictures.published import siglip
 from lexel.pipelines.compose import pipeline
 from lexel.towers._hierarchy import Hierarchy
 from lexel.towers._tokens import whole

@@ -36,6 +36,10 @@ from transformers import (
     SiglipModel,
     SiglipTextModel,
     SiglipVisionModel,
+    SwinConfig,
+    SwinModel,
+    Swinv2Config,
+    Swinv2Model,
     ViTConfig,
     ViTMAEConfig,
     ViTMAEForPreTraining,
@@ -89,6 +93,8 @@ SAM = {
     "output_channels": 16,
 }
 
+SWIN = {"image_size": 32, "patch_size": 2, "embed_dim": 8, "depths": [2, 2], "num_heads": [2, 4], "window_size": 4}
+
 WHOLE = {
     "clip": lambda: CLIPModel(CLIPConfig(**CLIP, projection_dim=24)),
     "siglip": lambda: SiglipModel(SiglipConfig(**SIGLIP)),
@@ -107,6 +113,8 @@ TOWERS = {
     "pvt_v2": lambda: PvtV2Model(PvtV2Config(**PYRAMID)),
     "resnet": lambda: ResNetModel(ResNetConfig(embedding_size=8, hidden_sizes=[16, 32], depths=[2, 1])),
     "sam": lambda: SamVisionModel(SamVisionConfig(**SAM)),
+    "swin": lambda: SwinModel(SwinConfig(**SWIN)),
+    "swinv2": lambda: Swinv2Model(Swinv2Config(**SWIN)),
 }
 HALVES = {
     "clip": (CLIPVisionModel, CLIPTextModel),

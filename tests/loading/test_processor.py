@@ -19,14 +19,11 @@ from lexel.errors import LoadError
 from lexel.loading.files import Checkpoint
 from lexel.loading.processor import FILE, preparation, written, written_openclip
 from lexel.pictures.picture import Picture
-from lexel.pictures.prepare import (
+from lexel.pictures.prepare import Longest, Preparation, Shortest, Squash
+from lexel.pictures.published import (
     HALF,
     IMAGENET_MEAN,
     IMAGENET_STD,
-    Longest,
-    Preparation,
-    Shortest,
-    Squash,
     clip,
     deit,
     dinov2,
@@ -36,6 +33,7 @@ from lexel.pictures.prepare import (
     pvt,
     sam,
     siglip,
+    swin,
     vit,
 )
 
@@ -139,6 +137,12 @@ def test_old_files_of_resnet_say_the_crop_as_a_share(tmp_path):
     )
     ours = preparation(Checkpoint(tmp_path, "here"), family=imagenet(28))
     assert (ours.resize, ours.crop) == (Shortest(256), (224, 224))
+
+
+def test_one_number_is_both_sides_where_the_family_squashes(tmp_path):
+    published = {"do_resize": True, "size": 28, "resample": 3, "feature_extractor_type": "ViTFeatureExtractor"}
+    (tmp_path / FILE).write_text(json.dumps(published))
+    assert preparation(Checkpoint(tmp_path, "here"), family=swin(224)) == swin(28)
 
 
 def test_openclips_rounding_is_kept_where_it_is_written_as_hugging_face_does(tmp_path):

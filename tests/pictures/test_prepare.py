@@ -23,13 +23,17 @@ from lexel.errors import BadArguments
 from lexel.pictures import prepare
 from lexel.pictures.picture import Picture
 from lexel.pictures.prepare import (
-    HALF,
     Longest,
     LongestEdge,
     Patches,
     Preparation,
     Shortest,
     Squash,
+)
+from lexel.pictures.published import (
+    HALF,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
     clip,
     deit,
     dinov2,
@@ -39,6 +43,7 @@ from lexel.pictures.prepare import (
     pvt,
     sam,
     siglip,
+    swin,
     vit,
 )
 
@@ -104,7 +109,7 @@ def test_what_was_prepared_is_the_same_levels_again(preparation):
 
 
 def test_dinov2_is_prepared_as_by_its_processor():
-    published = {"size": {"shortest_edge": 256}, "image_mean": prepare.IMAGENET_MEAN, "image_std": prepare.IMAGENET_STD}
+    published = {"size": {"shortest_edge": 256}, "image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD}
     processor = BitImageProcessorPil(**published)
     for size in SIZES[:40]:
         one = picture(*size)
@@ -118,7 +123,7 @@ def test_dinov3_is_prepared_in_the_order_of_its_processor():
     The processor itself needs torchvision. In float32, as it runs, that function keeps five digits.
     """
     preparation = replace(dinov3(224), resize=Squash((28, 35)))
-    mean, std = (torch.tensor(x).double()[:, None, None] for x in (prepare.IMAGENET_MEAN, prepare.IMAGENET_STD))
+    mean, std = (torch.tensor(x).double()[:, None, None] for x in (IMAGENET_MEAN, IMAGENET_STD))
     for size in SIZES:
         one = picture(*size)
         scaled = torch.from_numpy(one.pixels).permute(2, 0, 1).double() / 255
@@ -147,7 +152,7 @@ def test_pvt_is_prepared_as_by_its_processor():
 
 @pytest.mark.parametrize(("edge", "share"), [(28, 0.875), (29, 0.9), (383, 1.0), (384, 0.875)])
 def test_resnet_is_prepared_as_by_its_processor(edge, share):
-    how = {"image_mean": prepare.IMAGENET_MEAN, "image_std": prepare.IMAGENET_STD}  # as in the published file
+    how = {"image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD}  # as in the published file
     processor = ConvNextImageProcessorPil(size={"shortest_edge": edge}, crop_pct=share, **how)
     for size in SIZES[: 300 if edge < 100 else 4]:
         one = picture(*size)
@@ -193,6 +198,15 @@ def test_tiles_of_a_tower_with_a_margin_have_none():
 def test_a_picture_larger_than_what_it_is_filled_up_to_is_refused():
     with pytest.raises(BadArguments, match="30 × 40 is not filled up to 28 × 64"):
         Preparation(None, pad=(28, 64)).prepare(picture(30, 40))
+
+
+def test_swin_is_prepared_as_by_the_processor_of_its_published_files():
+    published = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225], "resample": 3}
+    processor = ViTImageProcessorPil(size={"height": 28, "width": 28}, **published)
+    for size in SIZES:
+        one = picture(*size)
+        expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
+        assert np.array_equal(swin(28).prepare(one)[0], expected), size
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from lexel.drawing.views import undone
 from lexel.errors import BadArguments, LoadError, TokensError
 from lexel.nn.loaded import changed
 from lexel.pictures.picture import Picture
-from lexel.pictures.prepare import HALF, Preparation, Shortest, vit
+from lexel.pictures.prepare import Preparation, Shortest
+from lexel.pictures.published import HALF, vit
 from lexel.pipelines.compose import pipeline
 from lexel.pipelines.resolve import AskedAndUndone
 from lexel.reducers.tome import ToMe

@@ -10,7 +10,7 @@ from transformers import SamVisionConfig, SamVisionModel, UnlimitedOcrConfig, Un
 
 from lexel.contracts.making import make_picture
 from lexel.errors import BadArguments
-from lexel.pictures.prepare import sam as preparation
+from lexel.pictures.published import sam as preparation
 from lexel.reducers.tome import ToMe
 from lexel.tokens.meaning import Kind
 from lexel.towers import sam

@@ -22,7 +22,20 @@ if TYPE_CHECKING:
     from lexel.towers._config import TextConfig
 
 # Files in layouts/; the first that fits counts.
-LAYOUTS = ("clip", "siglip", "openclip", "dinov3", "dinov2", "mae", "vit", "pvt", "resnet", "sam")
+LAYOUTS = (
+    "clip",
+    "siglip",
+    "openclip",
+    "dinov3",
+    "dinov2",
+    "mae",
+    "vit",
+    "swin",
+    "swinv2",
+    "pvt",
+    "resnet",
+    "sam",
+)
 
 Shapes = dict[str, tuple[int, ...]]
 

@@ -17,8 +17,17 @@ from lexel.needs import torch
 
 COUNTER = "num_batches_tracked"  # of batch norms in training; old files lack it, and it begins again
 
-# Ends of keys that hold no weights: tables of indices, counters, three numbers of OpenAI's archives.
-IGNORED = ("position_ids", COUNTER, "input_resolution", "context_length", "vocab_size")
+# Ends of keys that hold no weights: tables of indices, counters, three numbers of OpenAI's archives, masks of Swin's.
+IGNORED = (
+    "position_ids",
+    COUNTER,
+    "input_resolution",
+    "context_length",
+    "vocab_size",
+    "relative_position_index",
+    "relative_coords_table",
+    "attn_mask",
+)
 
 
 @dataclass(frozen=True)

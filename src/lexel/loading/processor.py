@@ -21,8 +21,8 @@ from lexel.pictures.prepare import (
     Resize,
     Shortest,
     Squash,
-    imagenet,
 )
+from lexel.pictures.published import imagenet
 
 FILE = "preprocessor_config.json"
 OPENCLIP = "open_clip_config.json"

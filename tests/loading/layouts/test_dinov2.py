@@ -20,7 +20,7 @@ from transformers import (
 from lexel.errors import LoadError, MissingKeys, UnknownLayout, WrongShape
 from lexel.loading.load import load, save
 from lexel.nn.positions import Resampling
-from lexel.pictures.prepare import dinov2
+from lexel.pictures.published import dinov2
 
 # One head of 64 channels: files of its own repository do not say the heads.
 SIZES = {

@@ -11,7 +11,7 @@ from transformers import AutoModel, DINOv3ViTConfig, DINOv3ViTModel
 
 from lexel.errors import LoadError, MissingKeys, WrongShape
 from lexel.loading.load import load, save
-from lexel.pictures.prepare import dinov3
+from lexel.pictures.published import dinov3
 
 # One head of 64 channels: files of its own repository do not say the heads.
 SIZES = {

@@ -19,7 +19,7 @@ from transformers import (
 
 from lexel.errors import LoadError, MissingKeys, WrongShape
 from lexel.loading.load import load, save
-from lexel.pictures.prepare import imagenet, pvt
+from lexel.pictures.published import imagenet, pvt
 from lexel.towers._hierarchy import Hierarchy
 
 MODELS = {

@@ -13,7 +13,8 @@ from transformers import ResNetConfig, ResNetForImageClassification, ResNetModel
 
 from lexel.errors import LoadError, MissingKeys, WrongShape
 from lexel.loading.load import load, save
-from lexel.pictures.prepare import Shortest, imagenet
+from lexel.pictures.prepare import Shortest
+from lexel.pictures.published import imagenet
 from lexel.towers._hierarchy import Hierarchy
 
 SIZES = {"embedding_size": 8, "hidden_sizes": [16, 32, 32, 48], "depths": [2, 1, 1, 2]}

@@ -12,7 +12,7 @@ from transformers import SamConfig, SamModel, SamVisionConfig, SamVisionModel
 
 from lexel.errors import LoadError, MissingKeys, UnknownLayout, WrongShape
 from lexel.loading.load import load, save
-from lexel.pictures.prepare import sam as preparation
+from lexel.pictures.published import sam as preparation
 
 BATCH = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
 

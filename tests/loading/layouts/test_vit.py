@@ -21,7 +21,8 @@ from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPi
 
 from lexel.errors import LoadError, MissingKeys, UnknownLayout, WrongShape
 from lexel.loading.load import load, save
-from lexel.pictures.prepare import IMAGENET_MEAN, IMAGENET_STD, Preparation, Shortest, Squash, deit, vit
+from lexel.pictures.prepare import Preparation, Shortest, Squash
+from lexel.pictures.published import IMAGENET_MEAN, IMAGENET_STD, deit, vit
 
 TINY = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
 TINY |= {"image_size": 28, "patch_size": 14}

@@ -16,7 +16,7 @@ from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts._huggingface import checked, written
 from lexel.loading.table import Table, depth
 from lexel.nn.positions import Resampling
-from lexel.pictures.prepare import dinov2
+from lexel.pictures.published import dinov2
 from lexel.towers._config import Blocks
 from lexel.towers.dinov2 import Dinov2Config
 

@@ -13,7 +13,7 @@ from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts._huggingface import checked, written
 from lexel.loading.layouts.dinov2 import NORMS, OWN_NORMS
 from lexel.loading.table import Table, depth
-from lexel.pictures.prepare import dinov3
+from lexel.pictures.published import dinov3
 from lexel.towers._config import Blocks
 from lexel.towers.dinov3 import Dinov3Config
 

@@ -24,7 +24,7 @@ from lexel.loading.layouts.vit import (
     written_encoder,
 )
 from lexel.loading.table import Table, depth
-from lexel.pictures.prepare import vit
+from lexel.pictures.published import vit
 from lexel.towers._config import Blocks
 from lexel.towers.mae import MAEConfig
 

@@ -14,7 +14,7 @@ from lexel.loading.detect import Layout, Parts, Shapes, sides
 from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts._huggingface import checked, counts
 from lexel.loading.table import Table, depth
-from lexel.pictures.prepare import imagenet, pvt
+from lexel.pictures.published import imagenet, pvt
 from lexel.towers._config import Blocks
 from lexel.towers._pyramid import Pyramid
 from lexel.towers.pvt import PvtConfig

@@ -14,7 +14,7 @@ from lexel.loading.detect import Layout, Parts, Shapes, sides
 from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts._huggingface import counts
 from lexel.loading.table import Table, depth
-from lexel.pictures.prepare import imagenet
+from lexel.pictures.published import imagenet
 from lexel.towers.resnet import ResNetConfig
 
 KEYS = Table.of("""

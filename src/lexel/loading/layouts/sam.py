@@ -10,7 +10,7 @@ from lexel.loading.detect import Layout, Parts, Shapes, sides
 from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts._huggingface import checked, written
 from lexel.loading.table import Table, depth
-from lexel.pictures.prepare import sam
+from lexel.pictures.published import sam
 from lexel.towers._config import Blocks
 from lexel.towers.sam import SamConfig
 

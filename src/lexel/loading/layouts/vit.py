@@ -17,7 +17,8 @@ from lexel.loading.layouts.openclip import TRUNK_BLOCK
 from lexel.loading.processor import KERNELS
 from lexel.loading.table import Table, depth
 from lexel.nn.positions import Resampling
-from lexel.pictures.prepare import IMAGENET_MEAN, IMAGENET_STD, Preparation, Shortest, Squash, deit, vit
+from lexel.pictures.prepare import Preparation, Shortest, Squash
+from lexel.pictures.published import IMAGENET_MEAN, IMAGENET_STD, deit, vit
 from lexel.towers._config import Blocks
 from lexel.towers.vit import ViTConfig
 
