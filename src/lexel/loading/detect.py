@@ -28,13 +28,13 @@ LAYOUTS = (
     "openclip",
     "dinov3",
     "dinov2",
+    "sam",
     "mae",
     "vit",
     "swin",
     "swinv2",
     "pvt",
     "resnet",
-    "sam",
 )
 
 Shapes = dict[str, tuple[int, ...]]
