@@ -12,7 +12,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -53,11 +53,18 @@ def interleave(what: str, ways: Mapping[str, Callable[[], object]], *, rounds: i
     return rows
 
 
-def report(rows: list[Row]) -> None:
-    """Print the machine and a table; with `--json FILE` on the command line write both there too."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write machine and rows as JSON")
-    file: Path | None = parser.parse_args().json
+def chosen(names: Collection[str]) -> list[str]:
+    """Those that `--only NAME` on the command line names, which may be said again; all of them without it."""
+    only: list[str] | None = _arguments(names).only
+    return [name for name in names if only is None or name in only]
+
+
+def report(rows: list[Row], *, names: Collection[str] = ()) -> None:
+    """Print the machine and a table; with `--json FILE` on the command line write both there too.
+
+    names   what `chosen` was given, by a bench that has an `--only`
+    """
+    file: Path | None = _arguments(names).json
     here = machine()
     print(" · ".join(f"{name} {value}" for name, value in here.items()))
     for row in rows:
@@ -77,6 +84,14 @@ def machine() -> dict[str, str]:
         "python": platform.python_version(),
         **{name: version(name) for name in ("numpy", "Pillow", "lexel")},
     }
+
+
+def _arguments(names: Collection[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write machine and rows as JSON")
+    if names:
+        parser.add_argument("--only", action="append", choices=list(names), help="leave the others out")
+    return parser.parse_args()
 
 
 def _cpu() -> str:

@@ -5,18 +5,33 @@ docs/errors.md     the tree of errors, each class with its sentence
 docs/path.md       one picture, annotated: what `lexel explain` sees
 README.md          the table of methods, between its two marks
 docs/order.md      the table of rooms, between its two marks
+docs/towers.md     the tokens of every published tower, between its two marks; they are built and asked
 """
 
 import inspect
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
+import torch
+
 from lexel import box, errors
+from lexel.nn.positions import Resampling
+from lexel.nn.transformer import Traced
 from lexel.pictures.read import read
 from lexel.pipelines.compose import pipeline
 from lexel.pipelines.explain import explain
 from lexel.pipelines.registry import FAMILIES, ROOMS, Method, families, methods
+from lexel.tokens.meaning import Kind
+from lexel.towers._backbone import ImageTower
+from lexel.towers._config import Blocks, ImageConfig
+from lexel.towers._hierarchy import StagedTower
+from lexel.towers.clip import ClipImage
+from lexel.towers.dinov2 import Dinov2Config, Dinov2Image
+from lexel.towers.dinov3 import Dinov3Config, Dinov3Image
+from lexel.towers.sam import SamConfig, SamImage
+from lexel.towers.siglip import SiglipImage
 
 ROOT = Path(__file__).parent.parent
 PIPELINE, PICTURE = "patch(16) | tome(r=98)", "chelsea"
@@ -27,15 +42,39 @@ KINDS = {
 }
 
 
+# Blocks change no number of tokens and no width: the plain towers are built without any.
+Published = tuple[str, str, int, ImageTower]
+
+
+def towers() -> Iterator[Published]:
+    """Every published tower of the table: family, model, pixels of a side, the tower."""
+    small, base = Blocks(384, 0, 6, 1536), Blocks(768, 0, 12, 3072)
+    large, so400m = Blocks(1024, 0, 16, 4096), Blocks(1152, 0, 16, 4304)
+    yield "CLIP", "B/32", 224, ClipImage(ImageConfig(base, 32, 7, None))
+    yield "CLIP", "B/16", 224, ClipImage(ImageConfig(base, 16, 14, None))
+    yield "CLIP", "L/14", 224, ClipImage(ImageConfig(large, 14, 16, None))
+    yield "CLIP", "L/14@336", 336, ClipImage(ImageConfig(large, 14, 24, None))
+    yield "SigLIP", "B/16", 224, SiglipImage(ImageConfig(base, 16, 14, None))
+    yield "SigLIP", "B/16-384", 384, SiglipImage(ImageConfig(base, 16, 24, None))
+    yield "SigLIP", "L/16-256", 256, SiglipImage(ImageConfig(large, 16, 16, None))
+    yield "SigLIP", "So400m/14-384", 384, SiglipImage(ImageConfig(so400m, 14, 27, None))
+    for side in (224, 518):
+        for registers, said in ((0, "S/14"), (4, "S/14 with registers")):
+            yield "DINOv2", said, side, Dinov2Image(Dinov2Config(small, 14, 37, registers, Resampling(), False))
+    yield "DINOv3", "S/16", 224, Dinov3Image(Dinov3Config(small, 16, 4, 100.0, False, True))
+    yield "SAM", "B", 1024, SamImage(SamConfig(base))
+
+
 def pages() -> dict[Path, str]:
     """The text that each page should have."""
-    readme, order = ROOT / "README.md", ROOT / "docs" / "order.md"
+    readme, order, tokens = ROOT / "README.md", ROOT / "docs" / "order.md", ROOT / "docs" / "towers.md"
     return {
         ROOT / "docs" / "methods.md": methods_page(),
         ROOT / "docs" / "errors.md": errors_page(),
         ROOT / "docs" / "path.md": path_page(),
         readme: between(readme, "methods", methods_table()),
         order: between(order, "rooms", rooms_table()),
+        tokens: between(tokens, "towers", towers_table()),
     }
 
 
@@ -101,6 +140,28 @@ def rooms_table() -> str:
     house = tomllib.loads((ROOT / "tests" / "house" / "house.toml").read_text(encoding="utf-8"))
     rows = ["| floor | room | holds |", "|---|---|---|"]
     rows += [f"| {room['floor']} | `{room['name']}` | {room['holds']} |" for room in house["room"]]
+    return "\n".join(rows)
+
+
+@torch.inference_mode()
+def towers_table() -> str:
+    """A row a tower, or a stage of one."""
+    rows = ["| family | model | picture | stage | cell | class | registers | regions | tokens | width |"]
+    rows += ["|---|---|---|---|---|---|---|---|---|---|"]
+    for family, model, side, tower in towers():
+        picture = torch.zeros(1, 3, side, side)
+        made: list[tuple[str, int, Traced]]
+        if isinstance(tower, StagedTower):
+            stages = tower.stages(picture, len(tower.cells) - 1)
+            made = [(str(s), tower.cells[s], traced) for s, traced in enumerate(stages)]
+        else:
+            made = [("", tower.cell, tower.trace(picture))]
+        for stage, cell, traced in made:
+            tokens, kind = traced.packed.x, traced.packed.kind
+            counts = [int((kind == one).sum()) or "" for one in (Kind.CLASS, Kind.REGISTER)]
+            (h, w), width = traced.packed.grid[0].tolist(), tokens.shape[1]
+            cells = [family, model, f"{side} × {side}", stage, f"{cell} × {cell}", *counts, f"{h} × {w}"]
+            rows.append(f"| {' | '.join(map(str, cells))} | {len(tokens):,} | {width:,} |")
     return "\n".join(rows)
 
 

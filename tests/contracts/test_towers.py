@@ -9,7 +9,8 @@ from lexel.loading.load import load
 from lexel.reducers.tome import ToMe
 from lexel.testing import TOKENIZER_CHECKS
 
-OWN_BLOCKS = ("swin", "swinv2")  # families whose blocks need every cell: no selector can stand inside
+# Families whose blocks need every cell: no selector can stand inside.
+OWN_BLOCKS = ("pvt", "pvt_v2", "resnet", "sam", "swin", "swinv2")
 
 by_family = pytest.mark.parametrize("family", TOWERS)
 

@@ -57,7 +57,7 @@ def places(
         missing += [name for name in names if name not in tensors.entries]
         if missing:
             continue
-        shapes = [tuple(form.ours(torch.empty(tensors.shapes[name], device="meta")).shape) for name in names]
+        shapes = [_as_ours(tensors.shapes[name], form) for name in names]
         start = 0
         for name, shape in zip(names, shapes, strict=True):
             found[name] = Place(ours, start, form)
@@ -76,6 +76,14 @@ def places(
             f"{len(extra)} tensors have no place in this model, the first is {extra[0][:80]!r}", subject=subject
         )
     return found
+
+
+def _as_ours(stored: tuple[int, ...], form: Form) -> tuple[int, ...]:
+    """The shape that a stored tensor becomes; the same where it has not even the dimensions of its form."""
+    try:
+        return tuple(form.ours(torch.empty(stored, device="meta")).shape)
+    except (IndexError, RuntimeError):
+        return stored
 
 
 def _spare(name: str, unused: tuple[str, ...]) -> bool:

@@ -5,6 +5,8 @@ processor_config.json                         the same inside "image_processor",
 open_clip_config.json, "preprocess_cfg"       OpenCLIP: resize_mode, interpolation, mean, std
 """
 
+from dataclasses import replace
+
 from PIL import Image
 
 from lexel.errors import LoadError
@@ -13,11 +15,13 @@ from lexel.pictures.prepare import (
     CLIP_MEAN,
     CLIP_STD,
     Longest,
+    LongestEdge,
     Patches,
     Preparation,
     Resize,
     Shortest,
     Squash,
+    imagenet,
 )
 
 FILE = "preprocessor_config.json"
@@ -54,9 +58,12 @@ def written(preparation: Preparation) -> dict[str, JSON]:
         "image_mean": list(preparation.mean),
         "image_std": list(preparation.std),
         "do_center_crop": preparation.crop is not None,
+        "do_pad": preparation.pad is not None,
     }
     if preparation.crop:
         settings["crop_size"] = {"height": preparation.crop[0], "width": preparation.crop[1]}
+    if preparation.pad:
+        settings["pad_size"] = {"height": preparation.pad[0], "width": preparation.pad[1]}
     if preparation.rounding != "down":
         settings["crop_rounding"] = preparation.rounding  # ours: transformers reads over it, and rounds down
     if isinstance(preparation.resize, Patches):
@@ -65,6 +72,9 @@ def written(preparation: Preparation) -> dict[str, JSON]:
     elif isinstance(preparation.resize, Squash):
         kind = "SiglipImageProcessor"
         settings["size"] = {"height": preparation.resize.size[0], "width": preparation.resize.size[1]}
+    elif isinstance(preparation.resize, LongestEdge):
+        kind = "SamImageProcessor"
+        settings["size"] = {"longest_edge": preparation.resize.edge}
     elif isinstance(preparation.resize, Longest):
         raise LoadError("a letterbox has no preprocessor_config.json: transformers cannot prepare so")
     else:
@@ -88,6 +98,8 @@ def written_openclip(preparation: Preparation) -> dict[str, JSON]:
 
 
 def _of_transformers(settings: Fields, family: Preparation) -> Preparation:
+    if "crop_pct" in settings:
+        settings, family = _share(settings)
     scale = settings.number("rescale_factor", 1 / 255) if settings.flag("do_rescale", True) else 1.0
     normalised = settings.flag("do_normalize", True)
     kind = settings.text("image_processor_type")
@@ -99,8 +111,21 @@ def _of_transformers(settings: Fields, family: Preparation) -> Preparation:
         scale=scale,
         mean=settings.three("image_mean", family.mean) if normalised else (0.0, 0.0, 0.0),
         std=settings.three("image_std", family.std) if normalised else (1.0, 1.0, 1.0),
+        pad=_pad(settings, family),
         rounded=kind.removesuffix("Fast") != UNROUNDED.removesuffix("Fast") if kind else family.rounded,
     )
+
+
+def _share(settings: Fields) -> tuple[Fields, Preparation]:
+    """Settings of `ConvNextImageProcessor` (ResNet's) without those of size, and the preparation that these say."""
+    share = settings.number("crop_pct", 0.875)
+    old = isinstance(settings.values.get("size"), int)
+    edge = settings.count("size", 384) if old else settings.table("size").count("shortest_edge", 384)
+    if not 0.1 <= share <= 1 or settings.flag("do_center_crop", False):
+        raise LoadError(f"crop_pct is {share}, expected 0.1…1 and no other crop", subject=settings.subject)
+    rest = {name: value for name, value in settings.values.items() if name not in ("size", "do_center_crop")}
+    said = imagenet(edge, share)
+    return Fields(rest, settings.subject), said if settings.flag("do_resize", True) else replace(said, crop=None)
 
 
 def _resize(settings: Fields, family: Preparation) -> Resize | None:
@@ -109,6 +134,8 @@ def _resize(settings: Fields, family: Preparation) -> Resize | None:
         return Patches(settings.count("patch_size", family.resize.patch_size), most)
     if "size" not in settings:
         return family.resize
+    if isinstance(family.resize, LongestEdge):
+        return LongestEdge(settings.table("size").count("longest_edge", family.resize.edge))
     if isinstance(settings.values["size"], int):  # files older than 2023: of a side, or of both, as the family has it
         edge = settings.count("size", 1)
         return Squash((edge, edge)) if isinstance(family.resize, Squash) else Shortest(edge)
@@ -124,6 +151,12 @@ def _crop(settings: Fields, family: Preparation) -> tuple[int, int] | None:
     if not settings.flag("do_center_crop", family.crop is not None):
         return None
     return settings.size("crop_size", 224) if "crop_size" in settings else family.crop
+
+
+def _pad(settings: Fields, family: Preparation) -> tuple[int, int] | None:
+    if family.pad is None or not settings.flag("do_pad", True):
+        return None
+    return settings.size("pad_size", family.pad[0]) if "pad_size" in settings else family.pad
 
 
 def _kernel(settings: Fields, family: Preparation) -> Image.Resampling:

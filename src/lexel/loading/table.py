@@ -45,6 +45,11 @@ def _with_keys(bias: "torch.Tensor") -> "torch.Tensor":
     return whole.flatten()
 
 
+def _raster(cells: "torch.Tensor") -> "torch.Tensor":
+    side = math.isqrt(len(cells))
+    return cells.view(1, side, side, -1)
+
+
 FORMS = {
     "": Form(lambda x: x, lambda x: x),
     "transposed": Form(lambda x: x.mT, lambda x: x.mT),
@@ -52,6 +57,8 @@ FORMS = {
     "[1]": Form(lambda x: x.reshape(()) if x.numel() == 1 else x, lambda x: x.reshape(1)),
     "[1,1,D]": Form(lambda x: x.flatten(), lambda x: x[None, None]),
     "[1,N,D]": Form(lambda x: x.flatten(0, -2), lambda x: x[None]),
+    "[1,h,w,D]": Form(lambda x: x.flatten(0, -2), _raster),
+    "[O,D,1,1]": Form(lambda x: x.flatten(1), lambda x: x[:, :, None, None]),
     "[q,k,v]": Form(_without_keys, _with_keys),
     "[D,P·P·3]": Form(_patches, lambda x: x.permute(0, 2, 3, 1).flatten(1)),
 }

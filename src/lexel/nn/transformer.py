@@ -34,13 +34,14 @@ Names of parameters, which tables of published layouts translate to (`D` width, 
     logit_bias                       []           SigLIP
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lexel.kernels.attention import attention, attention_received, attention_rows
+from lexel.kernels.attention import attention, attention_maps, attention_received, attention_rows
 from lexel.needs import torch
 from lexel.nn.inside import Inside, Seen, apply, averaged, column, decide
 from lexel.nn.layers import Linear
+from lexel.nn.rollout import MAPS, ROLLOUT, Rollout
 from lexel.ragged.packed import Packed
 from lexel.ragged.plan import Plan
 from lexel.shapes import Float
@@ -107,6 +108,8 @@ class Attention(torch.nn.Module):
             seen["attention.cls"] = attention_rows(q, k, counts=counts, log_mass=log_mass)
         if "attention.last" in needs:
             seen["attention.last"] = attention_rows(q, k, counts=counts, log_mass=log_mass, of="last")
+        if MAPS in needs:
+            seen[MAPS] = attention_maps(q, k, counts=counts, log_mass=log_mass)
         if "attention.received" in needs:
             mixed, seen["attention.received"] = attention_received(q, k, v, counts=counts, log_mass=log_mass)
         else:
@@ -166,7 +169,8 @@ class Transformer(torch.nn.Module):
 
             "keys" "attention.cls" "attention.received"      of the last block, the mean of the heads
             "….joined"                                       all heads beside each other
-            "…@-2" "…@3"                                     of another block
+            "attention.rollout"                              of all blocks, see `Rollout`
+            "…@-2" "…@3"                                     of another block, of all up to another block
             "tokens@3"                                       the output of a block
 
         Rows that were kept before a selector acted go through its plan like the tokens. Raises `KeyError` for a name
@@ -174,23 +178,35 @@ class Transformer(torch.nn.Module):
         """
         depth = len(self.blocks)
         wanted = {name: int(name.partition("@")[2] or -1) % depth for name in keep}
+        needs = [self._needs(layer, wanted) for layer in range(depth)]
+        rolls = max((1 + layer for layer in range(depth) if ROLLOUT in needs[layer]), default=0)
+        rollout = Rollout.of(packed) if rolls else None
         start, kept = packed, dict[str, torch.Tensor]()
         plans: list[Plan] = []
         for layer, block in enumerate(self.blocks):
             assert isinstance(block, Block)
             here = [name for name, at in wanted.items() if at == layer]
-            acting = [inside for inside in self.inside if inside.acts_at(layer)]
-            needs = {need.partition("@")[0].removesuffix(".joined") for need in here}.union(
-                *({need.removesuffix(".joined") for need in inside.selector.needs} for inside in acting)
-            )
-            packed, seen = block.look(packed, needs)
+            packed, seen = block.look(packed, needs[layer] | ({MAPS} if layer < rolls else set()))
+            if rollout is not None and layer < rolls:
+                rollout = rollout.deeper(seen.pop(MAPS), packed)
+                seen[ROLLOUT] = rollout.looked_at(packed)
             kept |= {name: column(seen, name) for name in here if not name.startswith("tokens")}
-            for inside in acting:
+            for inside in self.inside:
+                if not inside.acts_at(layer):
+                    continue
                 plan = decide(inside, packed, seen, layer=layer, depth=depth)
                 seen = {name: averaged(plan, rows, packed) for name, rows in seen.items()}
                 kept = {name: averaged(plan, rows, packed) for name, rows in kept.items()}
+                if rollout is not None:
+                    rollout = rollout.through(plan, packed)
                 packed = apply(plan, packed, inside.selector)
                 plans.append(plan)
             packed = block.think(packed)
             kept |= {name: packed.x for name in here if name.startswith("tokens")}
         return Traced(start, packed, kept, tuple(plans))
+
+    def _needs(self, layer: int, wanted: Mapping[str, int]) -> set[str]:
+        """The evidence of a layer that is to be kept, or shown to a selector."""
+        kept = {name.partition("@")[0] for name, at in wanted.items() if at == layer}
+        shown = {need for inside in self.inside if inside.acts_at(layer) for need in inside.selector.needs}
+        return {name.removesuffix(".joined") for name in kept | shown}

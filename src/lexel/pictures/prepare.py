@@ -5,10 +5,11 @@
     │             │  ─►  │         │    ─►    │ │░░░░░│ │  ─►  x0 = left / width, x1 = (left + side) / width, …
     └─────────────┘      └─────────┘          └─┴─────┴─┘
 
-    Shortest   the shorter side becomes so long, the longer in proportion, truncated      CLIP
-    Longest    the whole picture fits, rounded; what is left over is filled: a letterbox   OpenCLIP "longest"
-    Squash     exactly this size, whatever the aspect                                      SigLIP
-    Patches    whole patches, at most so many, the aspect nearly kept                      NaFlex
+    Shortest     the shorter side becomes so long, the longer in proportion, truncated      CLIP
+    Longest      the whole picture fits, rounded; what is left over is filled: a letterbox   OpenCLIP "longest"
+    LongestEdge  the longer side becomes so long, the shorter in proportion, one half up     SAM
+    Squash       exactly this size, whatever the aspect                                      SigLIP, ViT
+    Patches      whole patches, at most so many, the aspect nearly kept                      NaFlex
 
 Equal to the Pillow backend of `transformers` bit by bit: uint8 is resized by Pillow, a crop that is larger than the
 picture is filled with black before anything is scaled, and the 256 levels of each channel are scaled and normalised in
@@ -26,7 +27,7 @@ from PIL import Image
 
 from lexel.errors import BadArguments
 from lexel.pictures.picture import Picture
-from lexel.shapes import Array, Float, Num
+from lexel.shapes import Array, Float, Num, UInt8
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -61,6 +62,18 @@ class Longest:
         """The (height, width) that a picture of (height, width) is resized to."""
         ratio = max(size[0] / self.size[0], size[1] / self.size[1])
         return max(1, round(size[0] / ratio)), max(1, round(size[1] / ratio))
+
+
+@dataclass(frozen=True)
+class LongestEdge:
+    """The longer side becomes `edge`, the shorter stays in proportion, rounded (up at one half), at least 1."""
+
+    edge: int
+
+    def target(self, size: Size) -> Size:
+        """The (height, width) that a picture of (height, width) is resized to."""
+        scale = self.edge / max(size)
+        return max(1, int(size[0] * scale + 0.5)), max(1, int(size[1] * scale + 0.5))
 
 
 @dataclass(frozen=True)
@@ -101,20 +114,22 @@ class Patches:
         return height, width
 
 
-Resize = Shortest | Longest | Squash | Patches
+Resize = Shortest | Longest | LongestEdge | Squash | Patches
 
 
 @dataclass(frozen=True)
 class Preparation:
     """How one family prepares pictures.
 
-    resize     one of the four rules above; None leaves the size
+    resize     one of the five rules above; None leaves the size
     crop       (height, width) cut from the middle, or filled up to; None: all of it
     rounding   of an odd margin: "down" as `transformers` does, "even" as torchvision and OpenCLIP do
     kernel     Pillow's resampling, antialiased
     fill       level 0–255 of what lies outside the picture
     scale      what a level is multiplied by
     mean, std  of each channel, after that
+    pad        (height, width) filled up to below and at the right, with zeros, after all that: the picture lies in
+               the upper left corner. None: nothing
     rounded    whether a resized pixel is rounded to one of the 256 levels; False where the original resizes after it
                has scaled, as DINOv3's does
 
@@ -129,6 +144,7 @@ class Preparation:
     scale: float = 1 / 255
     mean: tuple[float, float, float] = CLIP_MEAN
     std: tuple[float, float, float] = CLIP_STD
+    pad: Size | None = None
     rounded: bool = True
 
     def prepare(self, picture: Picture) -> tuple[Float[Array, "3 H W"], View]:
@@ -139,8 +155,10 @@ class Preparation:
         """
         pixels, view = self.pixels(picture)
         if self.rounded:
-            return np.stack([levels[pixels[..., c]] for c, levels in enumerate(self._levels)]), view
-        return np.stack([self._normalised(pixels[..., c], c) for c in range(3)]), view
+            prepared = np.stack([levels[pixels[..., c]] for c, levels in enumerate(self._levels)])
+        else:
+            prepared = np.stack([self._normalised(pixels[..., c], c) for c in range(3)])
+        return (prepared, view) if self.pad is None else _padded(prepared, view, self.pad)
 
     def tiled(self, picture: Picture, tiles: Size) -> list[tuple[Float[Array, "3 H W"], View]]:
         """`prepare` for each tile of a raster (rows, columns) over the whole picture, row by row: no pixel is left out.
@@ -150,7 +168,7 @@ class Preparation:
         """
         rows, columns = tiles
         height, width = self._size()
-        pixels, _ = replace(self, resize=Squash((rows * height, columns * width)), crop=None).prepare(picture)
+        pixels, _ = replace(self, resize=Squash((rows * height, columns * width)), crop=None, pad=None).prepare(picture)
         return [
             (
                 pixels[:, i * height : (i + 1) * height, j * width : (j + 1) * width],
@@ -161,7 +179,7 @@ class Preparation:
         ]
 
     def pixels(self, picture: Picture) -> tuple[Num[Array, "H W 3"], View]:
-        """The same before scaling, 0–255: uint8, or float32 where it is not rounded."""
+        """The same before scaling and padding, 0–255: uint8, or float32 where it is not rounded."""
         height, width = self.resize.target(picture.size) if self.resize else picture.pixels.shape[:2]
         rows, columns = self.crop or (height, width)
         top, left = self._offset(height, rows), self._offset(width, columns)
@@ -174,10 +192,15 @@ class Preparation:
             pixels = canvas
         return pixels, (left / width, top / height, (left + columns) / width, (top + rows) / height)
 
+    def unprepared(self, prepared: Float[Array, "*HW 3"]) -> UInt8[Array, "*HW 3"]:
+        """Prepared numbers, channels last, as the levels that they stand for: rounded, and clipped to 0–255."""
+        levels = (prepared * np.array(self.std, np.float32) + np.array(self.mean, np.float32)) / self.scale
+        return np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
+
     def _size(self) -> Size:
         """The size of every prepared picture."""
-        if self.crop:
-            return self.crop
+        if size := self.pad or self.crop:
+            return size
         if isinstance(self.resize, Squash):
             return self.resize.size
         raise BadArguments("pictures of every size go into this tower as they are: there is nothing to tile")
@@ -212,6 +235,17 @@ def naflex(patch_size: int, most: int) -> Preparation:
     return Preparation(Patches(patch_size, most), kernel=Image.Resampling.BILINEAR, mean=HALF, std=HALF)
 
 
+def vit(size: int) -> Preparation:
+    """ViT's own, as `ViTImageProcessor` has it: squash, bilinear, −1…1. Published files may say other numbers."""
+    return Preparation(Squash((size, size)), kernel=Image.Resampling.BILINEAR, mean=HALF, std=HALF)
+
+
+def deit(size: int) -> Preparation:
+    """DeiT's own, as `DeiTImageProcessor` has it: squash to 256 for 224, centre crop, bicubic, −1…1."""
+    larger = size * 256 // 224
+    return Preparation(Squash((larger, larger)), crop=(size, size), mean=HALF, std=HALF)
+
+
 def dinov2() -> Preparation:
     """DINOv2's own, as `BitImageProcessor` has it with the published settings: shorter side 256, centre 224, bicubic.
 
@@ -231,9 +265,44 @@ def dinov3(size: int) -> Preparation:
     )
 
 
-def swin(size: int) -> Preparation:
-    """Swin's own, as `ViTImageProcessor` has it in the published files: squash, bicubic, normalised as ImageNet is."""
+def squashed(size: int) -> Preparation:
+    """PVT's and Swin's own: squash, bicubic, normalised as ImageNet is.
+
+    As `PvtImageProcessor` has it, and `ViTImageProcessor` with the numbers of Swin's published files.
+    """
     return Preparation(Squash((size, size)), mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+
+def imagenet(size: int, crop_pct: float = 0.875) -> Preparation:
+    """As most networks are judged on ImageNet, and as `ConvNextImageProcessor` of ResNet's files has it.
+
+    Shorter side of `size / crop_pct`, 256 for 224, then the centre; from 384 on all of the picture, squashed.
+    """
+    resize: Resize = Shortest(int(size / crop_pct)) if size < 384 else Squash((size, size))
+    crop = (size, size) if size < 384 else None
+    return Preparation(resize, crop, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+
+def sam(size: int) -> Preparation:
+    """SAM's own, as `SamImageProcessor` has it: longer side, bilinear, ImageNet's mean, zeros up to a square."""
+    return Preparation(
+        LongestEdge(size),
+        kernel=Image.Resampling.BILINEAR,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        pad=(size, size),
+    )
+
+
+def _padded(prepared: Float[Array, "3 h w"], view: View, size: Size) -> tuple[Float[Array, "3 H W"], View]:
+    """Prepared pixels with zeros below and at the right up to `size`, and the view of them all."""
+    (height, width), (rows, columns) = prepared.shape[1:], size
+    if rows < height or columns < width:
+        raise BadArguments(f"a picture of {height} × {width} is not filled up to {rows} × {columns}: it is larger")
+    x0, y0, x1, y1 = view
+    canvas = np.zeros((3, rows, columns), np.float32)
+    canvas[:, :height, :width] = prepared
+    return canvas, (x0, y0, x0 + (x1 - x0) * columns / width, y0 + (y1 - y0) * rows / height)
 
 
 def _resized(

@@ -36,7 +36,7 @@ from lexel.words.value import Words
 class ClipImage(torch.nn.Module):
     """The image tower. Without weights until a state is loaded into it."""
 
-    offers = frozenset({"keys", "attention.cls", "attention.received"})
+    offers = frozenset({"keys", "attention.cls", "attention.received", "attention.rollout"})
 
     def __init__(self, config: ImageConfig) -> None:
         super().__init__()

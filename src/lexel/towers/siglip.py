@@ -34,7 +34,7 @@ from lexel.words.value import Words
 class SiglipImage(torch.nn.Module):
     """The image tower. Without weights until a state is loaded into it."""
 
-    offers = frozenset({"keys", "attention.received"})
+    offers = frozenset({"keys", "attention.received", "attention.rollout"})
 
     def __init__(self, config: ImageConfig) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The config.json of Hugging Face's dual encoders: sparse, so that every field has its class default here."""
+"""The config.json of Hugging Face: sparse, so that every field has its class default in the file of its family."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,16 +39,21 @@ class Family:
         return fields.table(old if old in fields else f"{which}_config")
 
     def blocks(self, fields: Fields, default: Blocks, shapes: Shapes, where: str) -> Blocks:
-        """The numbers of one stack of blocks. Raises `MissingKeys` where the file has fewer than it says."""
-        blocks = Blocks(
-            width=fields.count("hidden_size", default.width),
-            depth=fields.count("num_hidden_layers", default.depth),
-            heads=fields.count("num_attention_heads", default.heads),
-            hidden=fields.count("intermediate_size", default.hidden),
-            activation=fields.text("hidden_act", default.activation),
-            eps=fields.number("layer_norm_eps", default.eps),
-        )
-        return checked(blocks, shapes, where, fields.subject)
+        """The numbers of one stack of blocks, see `blocks`."""
+        return blocks(fields, default, shapes, where)
+
+
+def blocks(fields: Fields, default: Blocks, shapes: Shapes, where: str) -> Blocks:
+    """The numbers of one stack of blocks. Raises `MissingKeys` where the file has fewer than it says."""
+    said = Blocks(
+        width=fields.count("hidden_size", default.width),
+        depth=fields.count("num_hidden_layers", default.depth),
+        heads=fields.count("num_attention_heads", default.heads),
+        hidden=fields.count("intermediate_size", default.hidden),
+        activation=fields.text("hidden_act", default.activation),
+        eps=fields.number("layer_norm_eps", default.eps),
+    )
+    return checked(said, shapes, where, fields.subject)
 
 
 def checked(blocks: Blocks, shapes: Shapes, where: str, subject: str) -> Blocks:

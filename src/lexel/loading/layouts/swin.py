@@ -16,7 +16,7 @@ from lexel.loading.detect import Layout, Parts, Shapes
 from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts._huggingface import checked, counts
 from lexel.loading.table import Table, depth
-from lexel.pictures.prepare import swin
+from lexel.pictures.prepare import squashed
 from lexel.towers._config import Blocks
 from lexel.towers._swin import SwinConfig
 
@@ -75,7 +75,7 @@ BUILT: dict[str, JSON] = {"use_absolute_embeddings": False, "qkv_bias": True, "n
 
 def _parts(fields: Fields, shapes: Shapes) -> Parts:
     config = config_of(fields, shapes)
-    return Parts(config, None, swin(config.side))
+    return Parts(config, None, squashed(config.side))
 
 
 def config_of(fields: Fields, shapes: Shapes) -> SwinConfig:
@@ -115,7 +115,7 @@ def _microsoft_parts(fields: Fields, shapes: Shapes) -> Parts:
     rows = [shape(shapes, f"layers.{stage}.blocks.0.attn.{TABLE}", fields.subject) for stage in stages(shapes)]
     window = (isqrt(rows[0][0]) + 1) // 2
     config = microsoft(shapes, [heads for _, heads in rows], window, window, fields.subject)
-    return Parts(config, None, swin(config.side))
+    return Parts(config, None, squashed(config.side))
 
 
 def microsoft(shapes: Shapes, heads: Sequence[int], window: int, last: int, subject: str) -> SwinConfig:

@@ -28,7 +28,7 @@ from lexel.loading.layouts.swin import (
     written,
 )
 from lexel.loading.table import Table
-from lexel.pictures.prepare import swin
+from lexel.pictures.prepare import squashed
 from lexel.towers.swinv2 import SwinV2Config
 
 BLOCK_V2 = Table.of("""
@@ -56,7 +56,7 @@ def _parts_v2(fields: Fields, shapes: Shapes) -> Parts:
     config = SwinV2Config(**asdict(plain), pretrained=_pretrained(fields, len(plain.depths)))
     if not config.windows(len(plain.depths) - 1)[0]:
         raise LoadError(f"image_size {plain.side} leaves no cell for the last stage", subject=fields.subject)
-    return Parts(config, None, swin(plain.side))
+    return Parts(config, None, squashed(plain.side))
 
 
 def _pretrained(fields: Fields, stages: int) -> tuple[int, ...]:
@@ -80,7 +80,7 @@ def _microsoft_parts_v2(fields: Fields, shapes: Shapes) -> Parts:
         )
     heads = [shape(shapes, f"{name}.logit_scale", fields.subject)[0] for name in attentions]
     plain = microsoft(shapes, heads, sides[0], sides[-1], fields.subject)
-    return Parts(SwinV2Config(**asdict(plain), pretrained=(0,) * len(sides)), None, swin(plain.side))
+    return Parts(SwinV2Config(**asdict(plain), pretrained=(0,) * len(sides)), None, squashed(plain.side))
 
 
 def _settings_v2(parts: Parts) -> dict[str, JSON]:
