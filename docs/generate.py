@@ -30,8 +30,10 @@ from lexel.towers._hierarchy import StagedTower
 from lexel.towers.clip import ClipImage
 from lexel.towers.dinov2 import Dinov2Config, Dinov2Image
 from lexel.towers.dinov3 import Dinov3Config, Dinov3Image
+from lexel.towers.mae import MAEConfig, MAEImage
 from lexel.towers.sam import SamConfig, SamImage
 from lexel.towers.siglip import SiglipImage
+from lexel.towers.vit import ViTConfig, ViTImage
 
 ROOT = Path(__file__).parent.parent
 PIPELINE, PICTURE = "patch(16) | tome(r=98)", "chelsea"
@@ -58,6 +60,12 @@ def towers() -> Iterator[Published]:
     yield "SigLIP", "B/16-384", 384, SiglipImage(ImageConfig(base, 16, 24, None))
     yield "SigLIP", "L/16-256", 256, SiglipImage(ImageConfig(large, 16, 16, None))
     yield "SigLIP", "So400m/14-384", 384, SiglipImage(ImageConfig(so400m, 14, 27, None))
+    yield "ViT", "B/16", 224, ViTImage(ViTConfig(base, 16, 14))
+    yield "ViT", "B/32", 224, ViTImage(ViTConfig(base, 32, 7))
+    yield "ViT", "L/16", 224, ViTImage(ViTConfig(large, 16, 14))
+    yield "DeiT", "B/16, distilled", 224, ViTImage(ViTConfig(base, 16, 14, distilled=True))
+    yield "FlexiViT", "B/16", 240, ViTImage(ViTConfig(base, 16, 15, placed=False))
+    yield "MAE", "B/16", 224, MAEImage(MAEConfig(base, 16, 14))
     for side in (224, 518):
         for registers, said in ((0, "S/14"), (4, "S/14 with registers")):
             yield "DINOv2", said, side, Dinov2Image(Dinov2Config(small, 14, 37, registers, Resampling(), False))

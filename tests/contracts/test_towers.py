@@ -45,6 +45,16 @@ def test_a_vector_is_a_unit_row_a_picture(models, family, pictures):
     assert models[family].embed([]).shape == (0, vectors.shape[1])
 
 
+@by_family
+def test_a_tower_keeps_what_it_offers(models, family, pictures):
+    model = models[family]
+    tokens = model.tokenize(pictures, keep=model.offers)
+    assert tokens.columns.keys() == model.offers
+    for name in sorted(model.offers - {"keys"}):
+        sums = [float(tokens[b][name].sum()) for b in range(len(tokens))]
+        assert sums == pytest.approx([1, 1], abs=1e-5), name
+
+
 @pytest.fixture(scope="module")
 def pictures():
     return [make_picture(30, 44), make_picture(64, 20, seed=1)]

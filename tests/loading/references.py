@@ -124,12 +124,15 @@ HALVES = {
 
 
 def noisy(model, seed=0):
-    """The model with noise on every parameter and float buffer: zeros at the start hide mistakes. Variances stay so."""
+    """The model with noise on every parameter and float buffer that is saved: zeros at the start hide mistakes."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for value in model.parameters():
             value.add_(torch.randn(value.shape, generator=generator) * 0.05)
+        stored = model.state_dict()
         for name, value in model.named_buffers():
+            if name not in stored:  # computed from the settings: noise would make it another model
+                continue
             if name.endswith("running_var"):
                 value.uniform_(0.5, 2, generator=generator)
             elif value.is_floating_point():

@@ -56,7 +56,7 @@ class Dinov2Config:
 class Dinov2Image(torch.nn.Module):
     """The image tower. Without weights until a state is loaded into it."""
 
-    offers = frozenset({"keys", "attention.cls", "attention.received"})
+    offers = frozenset({"keys", "attention.cls", "attention.received", "attention.rollout"})
 
     def __init__(self, config: Dinov2Config) -> None:
         super().__init__()

@@ -56,7 +56,7 @@ class Dinov3Config:
 class Dinov3Image(torch.nn.Module):
     """The image tower. Without weights until a state is loaded into it."""
 
-    offers = frozenset({"keys", "attention.cls", "attention.received"})
+    offers = frozenset({"keys", "attention.cls", "attention.received", "attention.rollout"})
 
     def __init__(self, config: Dinov3Config) -> None:
         super().__init__()

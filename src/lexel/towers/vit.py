@@ -56,7 +56,7 @@ class ViTConfig:
 class ViTImage(torch.nn.Module):
     """The image tower. Without weights until a state is loaded into it."""
 
-    offers = frozenset({"keys", "attention.cls", "attention.received"})
+    offers = frozenset({"keys", "attention.cls", "attention.received", "attention.rollout"})
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()

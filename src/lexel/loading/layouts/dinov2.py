@@ -10,8 +10,8 @@ The MLP of the largest model is a gated one, under names of its own.
 from dataclasses import replace
 from math import isqrt
 
-from lexel.errors import LoadError, MissingKeys, UnknownLayout, WrongShape
-from lexel.loading.detect import Layout, Parts, Shapes
+from lexel.errors import LoadError, UnknownLayout
+from lexel.loading.detect import Layout, Parts, Shapes, sides
 from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts._huggingface import checked, written
 from lexel.loading.table import Table, depth
@@ -146,10 +146,10 @@ def _own_parts(fields: Fields, shapes: Shapes) -> Parts:
     if "mask_token" not in shapes:
         raise UnknownLayout("has DINOv2's names without its mask_token: another repository's", subject=fields.subject)
     gated = "blocks.0.mlp.w12.weight" in shapes
-    width, _, _, patch = known(shapes, "patch_embed.proj.weight", 4, fields.subject)
-    _, hidden = known(shapes, f"blocks.0.mlp.{'w3' if gated else 'fc2'}.weight", 2, fields.subject)
-    _, rows, _ = known(shapes, "pos_embed", 3, fields.subject)
-    registers = known(shapes, "register_tokens", 3, fields.subject)[1] if "register_tokens" in shapes else 0
+    width, _, _, patch = sides(shapes, "patch_embed.proj.weight", 4, subject=fields.subject)
+    _, hidden = sides(shapes, f"blocks.0.mlp.{'w3' if gated else 'fc2'}.weight", 2, subject=fields.subject)
+    _, rows, _ = sides(shapes, "pos_embed", 3, subject=fields.subject)
+    registers = sides(shapes, "register_tokens", 3, subject=fields.subject)[1] if "register_tokens" in shapes else 0
     blocks = Blocks(
         width,
         depth(list(shapes), "blocks"),
@@ -167,15 +167,6 @@ def _own_parts(fields: Fields, shapes: Shapes) -> Parts:
         gated=gated,
     )
     return Parts(config, None, replace(dinov2(), rounding="even"))
-
-
-def known(shapes: Shapes, name: str, rank: int, subject: str) -> tuple[int, ...]:
-    """The shape of a tensor that says how a model is built. Raises `MissingKeys` and `WrongShape` where it does not."""
-    if name not in shapes:
-        raise MissingKeys(f"{name} is missing", subject=subject)
-    if len(shapes[name]) != rank or not min(shapes[name]):
-        raise WrongShape(f"{name} is {[*shapes[name]]}, expected {rank} dimensions", subject=subject)
-    return shapes[name]
 
 
 def _gated(fields: Fields) -> bool:

@@ -8,10 +8,10 @@ Keys have no bias. Hugging Face leaves it out; its own files have one, and a mas
 """
 
 from lexel.errors import LoadError
-from lexel.loading.detect import Layout, Parts, Shapes
+from lexel.loading.detect import Layout, Parts, Shapes, sides
 from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts._huggingface import checked, written
-from lexel.loading.layouts.dinov2 import NORMS, OWN_NORMS, known
+from lexel.loading.layouts.dinov2 import NORMS, OWN_NORMS
 from lexel.loading.table import Table, depth
 from lexel.pictures.prepare import dinov3
 from lexel.towers._config import Blocks
@@ -115,9 +115,9 @@ def _settings(parts: Parts, gated: bool) -> dict[str, JSON]:
 
 def _own_parts(fields: Fields, shapes: Shapes) -> Parts:
     gated = "blocks.0.mlp.w3.weight" in shapes
-    width, _, _, patch = known(shapes, "patch_embed.proj.weight", 4, fields.subject)
-    _, hidden = known(shapes, f"blocks.0.mlp.{'w3' if gated else 'fc2'}.weight", 2, fields.subject)
-    _, registers, _ = known(shapes, "storage_tokens", 3, fields.subject)
+    width, _, _, patch = sides(shapes, "patch_embed.proj.weight", 4, subject=fields.subject)
+    _, hidden = sides(shapes, f"blocks.0.mlp.{'w3' if gated else 'fc2'}.weight", 2, subject=fields.subject)
+    _, registers, _ = sides(shapes, "storage_tokens", 3, subject=fields.subject)
     blocks = Blocks(
         width,
         depth(list(shapes), "blocks"),

@@ -6,7 +6,7 @@ decoder        decoder_layers.… as on the hub, decoder_encoder.layer.… as tr
 first          names of timm, decoder_blocks.…; no settings. The encoder alone is a ViT, see `vit`
 """
 
-from lexel.loading.detect import Layout, Parts, Shapes
+from lexel.loading.detect import Layout, Parts, Shapes, sides
 from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts._huggingface import blocks, checked, written
 from lexel.loading.layouts.openclip import TRUNK_BLOCK
@@ -19,7 +19,6 @@ from lexel.loading.layouts.vit import (
     MEMORY_BLOCK,
     TIMM,
     encoder,
-    known,
     native,
     native_preparation,
     written_encoder,
@@ -67,8 +66,8 @@ def _encoder_parts(fields: Fields, shapes: Shapes, where: str) -> Parts:
 def _first_parts(fields: Fields, shapes: Shapes) -> Parts:
     """Whether it was trained with norm_pix_loss no tensor tells: those that were published to paint were not."""
     made = native(fields, shapes)
-    width, _ = known(shapes, "decoder_embed.weight", 2, fields.subject)
-    hidden, _ = known(shapes, "decoder_blocks.0.mlp.fc1.weight", 2, fields.subject)
+    width, _ = sides(shapes, "decoder_embed.weight", 2, subject=fields.subject)
+    hidden, _ = sides(shapes, "decoder_blocks.0.mlp.fc1.weight", 2, subject=fields.subject)
     decoder = Blocks(width, depth(list(shapes), "decoder_blocks"), PAINTER.heads, hidden, "gelu", eps=1e-6)
     config = MAEConfig(**vars(made), decoder=checked(decoder, shapes, "decoder_blocks", fields.subject))
     return Parts(config, None, native_preparation(fields, made.grid * made.patch_size))

@@ -9,8 +9,8 @@ import re
 from dataclasses import replace
 from math import isqrt
 
-from lexel.errors import LoadError, MissingKeys, WrongShape
-from lexel.loading.detect import Layout, Parts, Shapes
+from lexel.errors import LoadError
+from lexel.loading.detect import Layout, Parts, Shapes, sides
 from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts._huggingface import blocks, checked, written
 from lexel.loading.layouts.openclip import TRUNK_BLOCK
@@ -81,24 +81,15 @@ def encoder(fields: Fields, shapes: Shapes, where: str) -> ViTConfig:
 
 def native(fields: Fields, shapes: Shapes) -> ViTConfig:
     """The ViT that shapes under timm's names say. Raises `MissingKeys` and `WrongShape` where they do not."""
-    width, _, _, patch = known(shapes, "patch_embed.proj.weight", 4, fields.subject)
-    hidden, _ = known(shapes, "blocks.0.mlp.fc1.weight", 2, fields.subject)
-    _, rows, _ = known(shapes, "pos_embed", 3, fields.subject)
+    width, _, _, patch = sides(shapes, "patch_embed.proj.weight", 4, subject=fields.subject)
+    hidden, _ = sides(shapes, "blocks.0.mlp.fc1.weight", 2, subject=fields.subject)
+    _, rows, _ = sides(shapes, "pos_embed", 3, subject=fields.subject)
     heads = fields.table("model_args").count("num_heads", 16 if width in WIDE_HEADS else max(1, width // 64))
     made = Blocks(width, depth(list(shapes), "blocks"), heads, hidden, "gelu", eps=1e-6)
     distilled = "dist_token" in shapes
     placed = isqrt(rows) ** 2 != rows  # a square and one more, or two more, is no square
     grid = isqrt(rows - (1 + distilled) * placed)
     return ViTConfig(checked(made, shapes, "blocks", fields.subject), patch, grid, distilled, placed)
-
-
-def known(shapes: Shapes, name: str, rank: int, subject: str) -> tuple[int, ...]:
-    """The shape of a tensor that says how a model is built."""
-    if name not in shapes:
-        raise MissingKeys(f"{name} is missing", subject=subject)
-    if len(shapes[name]) != rank:
-        raise WrongShape(f"{name} is {[*shapes[name]]}, expected {rank} dimensions", subject=subject)
-    return shapes[name]
 
 
 def native_preparation(fields: Fields, side: int) -> Preparation:
