@@ -266,10 +266,7 @@ def dinov3(size: int) -> Preparation:
 
 
 def squashed(size: int) -> Preparation:
-    """PVT's and Swin's own: squash, bicubic, normalised as ImageNet is.
-
-    As `PvtImageProcessor` has it, and `ViTImageProcessor` with the numbers of Swin's published files.
-    """
+    """PVT's and Swin's own: squash, bicubic, normalised as ImageNet is, as their published processors have it."""
     return Preparation(Squash((size, size)), mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
 
