@@ -27,12 +27,19 @@ from lexel.tokens.meaning import Kind
 from lexel.towers._backbone import ImageTower
 from lexel.towers._config import Blocks, ImageConfig
 from lexel.towers._hierarchy import StagedTower
+from lexel.towers._pyramid import Pyramid
+from lexel.towers._swin import SwinConfig
 from lexel.towers.clip import ClipImage
 from lexel.towers.dinov2 import Dinov2Config, Dinov2Image
 from lexel.towers.dinov3 import Dinov3Config, Dinov3Image
 from lexel.towers.mae import MAEConfig, MAEImage
+from lexel.towers.pvt import Pvt, PvtConfig
+from lexel.towers.pvtv2 import PvtV2, PvtV2Config
+from lexel.towers.resnet import ResNet, ResNetConfig
 from lexel.towers.sam import SamConfig, SamImage
 from lexel.towers.siglip import SiglipImage
+from lexel.towers.swin import Swin
+from lexel.towers.swinv2 import SwinV2, SwinV2Config
 from lexel.towers.vit import ViTConfig, ViTImage
 
 ROOT = Path(__file__).parent.parent
@@ -71,6 +78,16 @@ def towers() -> Iterator[Published]:
             yield "DINOv2", said, side, Dinov2Image(Dinov2Config(small, 14, 37, registers, Resampling(), False))
     yield "DINOv3", "S/16", 224, Dinov3Image(Dinov3Config(small, 16, 4, 100.0, False, True))
     yield "SAM", "B", 1024, SamImage(SamConfig(base))
+    stages = {"patch_size": 4, "width": 96, "depths": (0,) * 4, "heads": (3, 6, 12, 24)}
+    yield "Swin", "T", 224, Swin(SwinConfig(**stages, window=7, side=224))
+    yield "Swin v2", "T", 256, SwinV2(SwinV2Config(**stages, window=8, side=256, pretrained=(0,) * 4))
+    v1, v2 = (
+        Pyramid(widths, depths=(1,) * 4, heads=(1, 2, 5, 8), ratios=(8, 8, 4, 4), reductions=(8, 4, 2, 1))
+        for widths in ((64, 128, 320, 512), (32, 64, 160, 256))
+    )
+    yield "PVT", "Tiny", 224, Pvt(PvtConfig(v1, side=224))
+    yield "PVT v2", "B0", 224, PvtV2(PvtV2Config(v2))
+    yield "ResNet", "50", 224, ResNet(ResNetConfig(64, (256, 512, 1024, 2048), (1, 1, 1, 1)))
 
 
 def pages() -> dict[Path, str]:

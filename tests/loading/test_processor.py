@@ -30,10 +30,9 @@ from lexel.pictures.published import (
     dinov3,
     imagenet,
     naflex,
-    pvt,
     sam,
     siglip,
-    swin,
+    squashed,
     vit,
 )
 
@@ -54,7 +53,7 @@ PROCESSORS = {
     "sam": (SamImageProcessorPil(size={"longest_edge": 32}, pad_size={"height": 32, "width": 40}), sam(1024)),
     "sam, no margin": (SamImageProcessorPil(size={"longest_edge": 32}, do_pad=False), sam(1024)),
     "siglip": (SiglipImageProcessorPil(size={"height": 28, "width": 35}), siglip(224)),
-    "pvt": (PvtImageProcessorPil(size={"height": 28, "width": 35}), pvt(224)),
+    "pvt": (PvtImageProcessorPil(size={"height": 28, "width": 35}), squashed(224)),
     "resnet": (ConvNextImageProcessorPil(size={"shortest_edge": 28}, crop_pct=0.9), imagenet(224)),
     "resnet, large": (ConvNextImageProcessorPil(size={"shortest_edge": 384}), imagenet(224)),
     "resnet, as it is": (ConvNextImageProcessorPil(do_resize=False), imagenet(224)),
@@ -142,7 +141,7 @@ def test_old_files_of_resnet_say_the_crop_as_a_share(tmp_path):
 def test_one_number_is_both_sides_where_the_family_squashes(tmp_path):
     published = {"do_resize": True, "size": 28, "resample": 3, "feature_extractor_type": "ViTFeatureExtractor"}
     (tmp_path / FILE).write_text(json.dumps(published))
-    assert preparation(Checkpoint(tmp_path, "here"), family=swin(224)) == swin(28)
+    assert preparation(Checkpoint(tmp_path, "here"), family=squashed(224)) == squashed(28)
 
 
 def test_openclips_rounding_is_kept_where_it_is_written_as_hugging_face_does(tmp_path):

@@ -40,10 +40,9 @@ from lexel.pictures.published import (
     dinov3,
     imagenet,
     naflex,
-    pvt,
     sam,
     siglip,
-    swin,
+    squashed,
     vit,
 )
 
@@ -147,7 +146,7 @@ def test_pvt_is_prepared_as_by_its_processor():
     for size in SIZES:
         one = picture(*size)
         expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
-        assert np.array_equal(pvt(28).prepare(one)[0], expected), size
+        assert np.array_equal(squashed(28).prepare(one)[0], expected), size
 
 
 @pytest.mark.parametrize(("edge", "share"), [(28, 0.875), (29, 0.9), (383, 1.0), (384, 0.875)])
@@ -206,7 +205,7 @@ def test_swin_is_prepared_as_by_the_processor_of_its_published_files():
     for size in SIZES:
         one = picture(*size)
         expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
-        assert np.array_equal(swin(28).prepare(one)[0], expected), size
+        assert np.array_equal(squashed(28).prepare(one)[0], expected), size
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """How each published family prepares pictures, where no file beside a checkpoint says otherwise.
 
     shorter side, then the centre      clip, dinov2, imagenet (ResNet)
-    squash                             siglip, vit, dinov3, pvt, swin; deit, and then the centre
+    squash                             siglip, vit, dinov3, squashed (PVT, Swin); deit, and then the centre
     whole patches of their own aspect  naflex
     longer side, then a margin         sam
 
@@ -61,13 +61,8 @@ def dinov3(size: int) -> Preparation:
     )
 
 
-def swin(size: int) -> Preparation:
-    """Swin's own, as `ViTImageProcessor` has it in the published files: squash, bicubic, normalised as ImageNet is."""
-    return Preparation(Squash((size, size)), mean=IMAGENET_MEAN, std=IMAGENET_STD)
-
-
-def pvt(size: int) -> Preparation:
-    """PVT's own, as `PvtImageProcessor` has it: squash, bicubic, normalised as ImageNet is."""
+def squashed(size: int) -> Preparation:
+    """PVT's and Swin's own, as `PvtImageProcessor` and Swin's published files have it: bicubic, ImageNet's mean."""
     return Preparation(Squash((size, size)), mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
 

@@ -19,7 +19,7 @@ from transformers import (
 
 from lexel.errors import LoadError, MissingKeys, WrongShape
 from lexel.loading.load import load, save
-from lexel.pictures.published import imagenet, pvt
+from lexel.pictures.published import imagenet, squashed
 from lexel.towers._hierarchy import Hierarchy
 
 MODELS = {
@@ -72,7 +72,7 @@ def test_a_saved_model_equals_transformers(kind, tmp_path):
     ours = load(saved(peer, tmp_path / "model"))
     assert isinstance(ours, Hierarchy)
     assert close(ours.encode_pixels(batch(kind)).x, expected(peer, kind))
-    assert ours.preparation == pvt(32 if kind == "pvt" else 224)
+    assert ours.preparation == squashed(32 if kind == "pvt" else 224)
 
 
 @pytest.mark.parametrize("kind", MODELS)

@@ -21,7 +21,7 @@ from transformers import (
 
 from lexel.errors import LoadError, MissingKeys, WrongShape
 from lexel.loading.load import load, save
-from lexel.pictures.published import swin
+from lexel.pictures.published import squashed
 
 MODELS = {"swin": (SwinModel, SwinConfig), "swinv2": (Swinv2Model, Swinv2Config)}
 TASKS = [SwinForImageClassification, SwinForMaskedImageModeling, Swinv2ForImageClassification]
@@ -71,7 +71,7 @@ def test_what_is_saved_is_what_transformers_reads(kind, references, tmp_path):
     assert not any(said[name] for name in ("missing_keys", "unexpected_keys", "mismatched_keys"))
     assert all(torch.equal(a, b) for a, b in zip(theirs(again.eval()), theirs(model), strict=True))
     assert load(tmp_path / "saved").image.config == load(folder).image.config
-    assert load(tmp_path / "saved").preparation == swin(32)
+    assert load(tmp_path / "saved").preparation == squashed(32)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -164,7 +164,7 @@ def test_microsofts_keys_say_everything(kind, tmp_path):
     with torch.no_grad():
         x = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
         assert close(read.encode_pixels(x).x, reference(x).last_hidden_state[0])
-    assert read.preparation == swin(32)
+    assert read.preparation == squashed(32)
     save(read, tmp_path / "again")
     assert model.from_pretrained(tmp_path / "again", output_loading_info=True)[1]["missing_keys"] == set()
 

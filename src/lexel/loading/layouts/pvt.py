@@ -14,7 +14,7 @@ from lexel.loading.detect import Layout, Parts, Shapes, sides
 from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts._huggingface import checked, counts
 from lexel.loading.table import Table, depth
-from lexel.pictures.published import imagenet, pvt
+from lexel.pictures.published import imagenet, squashed
 from lexel.towers._config import Blocks
 from lexel.towers._pyramid import Pyramid
 from lexel.towers.pvt import PvtConfig
@@ -97,7 +97,7 @@ def _parts(fields: Fields, shapes: Shapes) -> Parts:
     side = fields.size("image_size", 224)[0]
     _expect(fields, "patch_sizes", [4, 2, 2, 2], len(stages.widths))
     _expect(fields, "strides", [4, 2, 2, 2], len(stages.widths))
-    return Parts(_fixed(stages, side, fields.subject), None, pvt(side))
+    return Parts(_fixed(stages, side, fields.subject), None, squashed(side))
 
 
 def _parts_v2(fields: Fields, shapes: Shapes) -> Parts:
@@ -105,7 +105,7 @@ def _parts_v2(fields: Fields, shapes: Shapes) -> Parts:
     _expect(fields, "patch_sizes", [7, 3, 3, 3], len(stages.widths))
     _expect(fields, "strides", [4, 2, 2, 2], len(stages.widths))
     config = PvtV2Config(stages, linear=fields.flag("linear_attention", False))
-    return Parts(config, None, pvt(fields.size("image_size", 224)[0]))
+    return Parts(config, None, squashed(fields.size("image_size", 224)[0]))
 
 
 def _stages(fields: Fields, shapes: Shapes, widths: Sequence[int], reductions: str, where: str) -> Pyramid:

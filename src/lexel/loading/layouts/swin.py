@@ -11,12 +11,12 @@ tools write as they are.
 from collections.abc import Sequence
 from math import isqrt
 
-from lexel.errors import LoadError, MissingKeys
-from lexel.loading.detect import Layout, Parts, Shapes
+from lexel.errors import LoadError
+from lexel.loading.detect import Layout, Parts, Shapes, sides
 from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts._huggingface import checked, counts
 from lexel.loading.table import Table, depth
-from lexel.pictures.published import swin
+from lexel.pictures.published import squashed
 from lexel.towers._config import Blocks
 from lexel.towers._swin import SwinConfig
 
@@ -75,7 +75,7 @@ BUILT: dict[str, JSON] = {"use_absolute_embeddings": False, "qkv_bias": True, "n
 
 def _parts(fields: Fields, shapes: Shapes) -> Parts:
     config = config_of(fields, shapes)
-    return Parts(config, None, swin(config.side))
+    return Parts(config, None, squashed(config.side))
 
 
 def config_of(fields: Fields, shapes: Shapes) -> SwinConfig:
@@ -112,15 +112,16 @@ def _checked(config: SwinConfig, shapes: Shapes, where: str, subject: str) -> Sw
 
 def _microsoft_parts(fields: Fields, shapes: Shapes) -> Parts:
     """The window from the table of displacements; in all published models the last stage is one window."""
-    rows = [shape(shapes, f"layers.{stage}.blocks.0.attn.{TABLE}", fields.subject) for stage in stages(shapes)]
+    tables = [f"layers.{stage}.blocks.0.attn.{TABLE}" for stage in stages(shapes)]
+    rows = [sides(shapes, table, 2, subject=fields.subject) for table in tables]
     window = (isqrt(rows[0][0]) + 1) // 2
     config = microsoft(shapes, [heads for _, heads in rows], window, window, fields.subject)
-    return Parts(config, None, swin(config.side))
+    return Parts(config, None, squashed(config.side))
 
 
 def microsoft(shapes: Shapes, heads: Sequence[int], window: int, last: int, subject: str) -> SwinConfig:
     """What the shapes say; `last` is the side of the one window of the last stage."""
-    width, _, _, patch = shape(shapes, "patch_embed.proj.weight", subject)
+    width, _, _, patch = sides(shapes, "patch_embed.proj.weight", 4, subject=subject)
     config = SwinConfig(
         patch_size=patch,
         width=width,
@@ -128,7 +129,7 @@ def microsoft(shapes: Shapes, heads: Sequence[int], window: int, last: int, subj
         heads=tuple(heads),
         window=window,
         side=last * patch << len(heads) - 1,
-        ratio=shape(shapes, "layers.0.blocks.0.mlp.fc1.weight", subject)[0] / width,
+        ratio=sides(shapes, "layers.0.blocks.0.mlp.fc1.weight", 2, subject=subject)[0] / width,
     )
     return _checked(config, shapes, "layers", subject)
 
@@ -136,13 +137,6 @@ def microsoft(shapes: Shapes, heads: Sequence[int], window: int, last: int, subj
 def stages(shapes: Shapes) -> range:
     """The stages of Microsoft's keys."""
     return range(depth(list(shapes), "layers"))
-
-
-def shape(shapes: Shapes, name: str, subject: str) -> tuple[int, ...]:
-    """The shape of one tensor. Raises `MissingKeys` where it is not there."""
-    if name not in shapes:
-        raise MissingKeys(f"{name} is missing, whose shape stands for settings", subject=subject)
-    return shapes[name]
 
 
 def _settings(parts: Parts) -> dict[str, JSON]:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from math import isqrt
 
 from lexel.errors import LoadError
-from lexel.loading.detect import Layout, Parts, Shapes
+from lexel.loading.detect import Layout, Parts, Shapes, sides
 from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts.swin import (
     BLOCK,
@@ -23,12 +23,11 @@ from lexel.loading.layouts.swin import (
     THEIRS,
     config_of,
     microsoft,
-    shape,
     stages,
     written,
 )
 from lexel.loading.table import Table
-from lexel.pictures.published import swin
+from lexel.pictures.published import squashed
 from lexel.towers.swinv2 import SwinV2Config
 
 BLOCK_V2 = Table.of("""
@@ -56,7 +55,7 @@ def _parts_v2(fields: Fields, shapes: Shapes) -> Parts:
     config = SwinV2Config(**asdict(plain), pretrained=_pretrained(fields, len(plain.depths)))
     if not config.windows(len(plain.depths) - 1)[0]:
         raise LoadError(f"image_size {plain.side} leaves no cell for the last stage", subject=fields.subject)
-    return Parts(config, None, swin(plain.side))
+    return Parts(config, None, squashed(plain.side))
 
 
 def _pretrained(fields: Fields, stages: int) -> tuple[int, ...]:
@@ -71,16 +70,16 @@ def _pretrained(fields: Fields, stages: int) -> tuple[int, ...]:
 def _microsoft_parts_v2(fields: Fields, shapes: Shapes) -> Parts:
     """The windows from the tables of indices, which lie in the files though they hold nothing learned."""
     attentions = [f"layers.{stage}.blocks.0.attn" for stage in stages(shapes)]
-    sides = [isqrt(shape(shapes, f"{name}.{INDEX}", fields.subject)[0]) for name in attentions]
-    if sides[0] > LARGEST_FIRST:
+    windows = [isqrt(sides(shapes, f"{name}.{INDEX}", 2, subject=fields.subject)[0]) for name in attentions]
+    if windows[0] > LARGEST_FIRST:
         raise LoadError(
-            f"a window of {sides[0]} may have been widened from a smaller one, and these names do not say which",
+            f"a window of {windows[0]} may have been widened from a smaller one, and these names do not say which",
             subject=fields.subject,
             hint="its config.json of Hugging Face says so, as pretrained_window_sizes",
         )
-    heads = [shape(shapes, f"{name}.logit_scale", fields.subject)[0] for name in attentions]
-    plain = microsoft(shapes, heads, sides[0], sides[-1], fields.subject)
-    return Parts(SwinV2Config(**asdict(plain), pretrained=(0,) * len(sides)), None, swin(plain.side))
+    heads = [sides(shapes, f"{name}.logit_scale", 3, subject=fields.subject)[0] for name in attentions]
+    plain = microsoft(shapes, heads, windows[0], windows[-1], fields.subject)
+    return Parts(SwinV2Config(**asdict(plain), pretrained=(0,) * len(windows)), None, squashed(plain.side))
 
 
 def _settings_v2(parts: Parts) -> dict[str, JSON]:
