@@ -82,12 +82,12 @@ def towers() -> Iterator[Published]:
     yield "Swin", "T", 224, Swin(SwinConfig(**stages, window=7, side=224))
     yield "Swin v2", "T", 256, SwinV2(SwinV2Config(**stages, window=8, side=256, pretrained=(0,) * 4))
     v1, v2 = (
-        Pyramid(widths, depths=(1,) * 4, heads=(1, 2, 5, 8), ratios=(8, 8, 4, 4), reductions=(8, 4, 2, 1))
+        Pyramid(widths=widths, depths=(1,) * 4, heads=(1, 2, 5, 8), ratios=(8, 8, 4, 4), reductions=(8, 4, 2, 1))
         for widths in ((64, 128, 320, 512), (32, 64, 160, 256))
     )
     yield "PVT", "Tiny", 224, Pvt(PvtConfig(v1, side=224))
     yield "PVT v2", "B0", 224, PvtV2(PvtV2Config(v2))
-    yield "ResNet", "50", 224, ResNet(ResNetConfig(64, (256, 512, 1024, 2048), (1, 1, 1, 1)))
+    yield "ResNet", "50", 224, ResNet(ResNetConfig(stem=64, widths=(256, 512, 1024, 2048), depths=(1,) * 4))
 
 
 def pages() -> dict[Path, str]:
