@@ -72,3 +72,15 @@ def test_bfloat16_stays_bfloat16():
     y = linear(x, weight, bias)
     assert y.dtype == torch.bfloat16
     assert close(y.float(), x.float() @ weight.float().T + bias.float(), tolerance=1e-2)
+
+
+@pytest.mark.parametrize("multiplied", [True, False])
+@pytest.mark.parametrize("learning", [True, False])
+def test_bfloat16_is_the_product_rounded_whatever_the_processor_multiplies(monkeypatch, multiplied, learning):
+    monkeypatch.setattr(kernel, "multiplies_bfloat16", lambda: multiplied)
+    x, weight, bias = numbers(50, dtype=torch.bfloat16)
+    expected = (x.double() @ weight.double().T + bias.double()).bfloat16()
+    y = linear(x, weight.requires_grad_(learning), bias)
+    assert y.dtype == torch.bfloat16
+    assert y.requires_grad == learning
+    assert close(y.detach().float(), expected.float(), tolerance=2**-7)

@@ -43,6 +43,8 @@ from lexel.ragged.packed import Packed
 from lexel.ragged.plan import Plan
 from lexel.shapes import Float
 
+TILE = 1024  # rows that go through an MLP together
+
 
 @dataclass(frozen=True, eq=False)
 class Traced:
@@ -115,8 +117,9 @@ class Block(torch.nn.Module):
         return packed.with_x(packed.x + mixed), seen
 
     def think(self, packed: Packed) -> Packed:
-        """The second half: each token by itself."""
-        return packed.with_x(packed.x + self.mlp(self.norm2(packed.x)))
+        """The second half: each token by itself, so that not all need to be wide at the same time."""
+        thought = [x + self.mlp(self.norm2(x)) for x in _tiles(packed.x)]
+        return packed.with_x(torch.cat(thought))
 
 
 class Transformer(torch.nn.Module):
@@ -156,10 +159,20 @@ class Transformer(torch.nn.Module):
             kept |= {name: column(seen, name) for name in here if not name.startswith("tokens")}
             for inside in acting:
                 plan = decide(inside, packed, seen, layer=layer, depth=depth)
-                seen = {name: averaged(plan, rows, packed) for name, rows in seen.items()}
+                if inside is not acting[-1]:  # else nobody looks at them any more, and they are as large as the tokens
+                    seen = {name: averaged(plan, rows, packed) for name, rows in seen.items()}
                 kept = {name: averaged(plan, rows, packed) for name, rows in kept.items()}
                 packed = apply(plan, packed, inside.selector)
                 plans.append(plan)
             packed = block.think(packed)
             kept |= {name: packed.x for name in here if name.startswith("tokens")}
         return Traced(start, packed, kept, tuple(plans))
+
+
+def _tiles(x: Float[torch.Tensor, "N D"]) -> Sequence[Float[torch.Tensor, "n D"]]:
+    """The rows in as many parts as serve the cache; in one on a GPU, and where they are kept for gradients anyway.
+
+    A hidden layer of 3,152 rows is 39 MB, which the C library asks of the system anew each time; in tiles the MLP of
+    B/16 is 10 to 15 % faster.
+    """
+    return (x,) if x.device.type != "cpu" or torch.is_grad_enabled() else x.split(TILE)
