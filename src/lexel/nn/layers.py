@@ -1,4 +1,4 @@
-"""The small modules that every block is made of: a linear layer on our kernel, activations, the MLP."""
+"""The small modules that towers are made of: a linear layer on our kernel, a table of vectors, activations, the MLP."""
 
 from lexel.kernels.linear import linear
 from lexel.needs import torch
@@ -11,6 +11,14 @@ class Linear(torch.nn.Linear):
     def forward(self, x: Float[torch.Tensor, "N D"]) -> Float[torch.Tensor, "N O"]:
         """`x · weightᵀ + bias`."""
         return linear(x, self.weight, self.bias)
+
+
+class Embedding(torch.nn.Embedding):
+    """torch's table of vectors, at zero until a checkpoint fills it."""
+
+    def reset_parameters(self) -> None:
+        """Nothing is drawn. torch would draw even where there is no memory, and load its compiler for that: 2 s."""
+        torch.nn.init.zeros_(self.weight)
 
 
 class QuickGELU(torch.nn.Module):
