@@ -54,7 +54,7 @@ def main() -> None:
         ways = {
             name: lambda code=code: python(code.format(folder=folder, photo=photo)) for name, code in scripts.items()
         }
-        report(interleave("process start → first vector", ways, rounds=7))
+        report(interleave("process start → first vector", ways, rounds=5))
 
 
 def python(code: str) -> None:

@@ -47,7 +47,7 @@ def main() -> None:
                 "lexel": lambda paths=paths: ours.embed(lexel.read(paths)),
                 f"lexel, shrink={SHRINK}": lambda paths=paths: ours.embed(lexel.read(paths, shrink=SHRINK)),
             }
-            rows += interleave(f"{BATCH} JPEGs of {name}", ways, rounds=5)
+            rows += interleave(f"{BATCH} JPEGs of {name}", ways, rounds=3)
     report(rows)
 
 

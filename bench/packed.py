@@ -23,7 +23,7 @@ def main() -> None:
         canvas[:, : picture.shape[1], : picture.shape[2]] = picture
     ways = {"padded": lambda: ours.encode_pixels(padded), "packed": lambda: ours.encode_pixels(unequal)}
     with torch.inference_mode():
-        report(interleave("B/32, 16 unequal pictures", ways, rounds=9))
+        report(interleave("B/32, 16 unequal pictures", ways, rounds=5))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def main() -> None:
                 f"tome(r={R})": lambda merging=merging: merging.encode_pixels(pixels),
             }
             with torch.inference_mode():
-                rows += interleave(what, ways, rounds=5)
+                rows += interleave(what, ways, rounds=3)
     report(rows)
     for row in rows[1::2]:
         low, reached, high = (promise() / ratio for ratio in (row.high, row.ratio, row.low))

@@ -5,7 +5,7 @@ import torch
 from tolerances import close
 
 from lexel.kernels import linear as kernel
-from lexel.kernels.linear import CONVOLUTION_ROWS, linear
+from lexel.kernels.linear import CONVOLUTION_ROWS, MKL_ROWS, linear
 
 
 def numbers(rows, *, inputs=24, outputs=40, dtype=torch.float32):
@@ -13,10 +13,12 @@ def numbers(rows, *, inputs=24, outputs=40, dtype=torch.float32):
     return [torch.randn(size, generator=draw).to(dtype) for size in ((rows, inputs), (outputs, inputs), (outputs,))]
 
 
-@pytest.mark.parametrize("rows", [0, 1, CONVOLUTION_ROWS - 1, CONVOLUTION_ROWS, 200])
+@pytest.mark.parametrize("rows", [0, 1, CONVOLUTION_ROWS - 1, CONVOLUTION_ROWS, 200, MKL_ROWS])
 @pytest.mark.parametrize("with_bias", [True, False])
 @pytest.mark.parametrize("learning", [True, False])
-def test_every_way_gives_the_product(rows, with_bias, learning):
+@pytest.mark.parametrize("at_home", [True, False])
+def test_every_way_gives_the_product(monkeypatch, rows, with_bias, learning, at_home):
+    monkeypatch.setattr(kernel, "at_home_with_mkl", lambda: at_home)
     x, weight, bias = numbers(rows)
     weight.requires_grad_(learning)
     y = linear(x, weight, bias if with_bias else None)
