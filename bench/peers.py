@@ -79,7 +79,7 @@ def ways(peer: CLIPVisionModelWithProjection, folder: Path, batch: int) -> Itera
         yield "ONNX Runtime", onnxruntime(graph)
     if graph and installed("openvino"):
         yield "OpenVINO", openvino(graph, batch, "f32")
-    if graph and half and installed("openvino"):
+    if graph and multiplies_bfloat16() and installed("openvino"):  # else it takes seconds a picture
         yield "OpenVINO bf16 hint", openvino(graph, batch, "bf16")
 
 

@@ -66,8 +66,8 @@ def compared(name: str, batch: int, theirs: CLIPVisionModelWithProjection, ours:
         for way, run in all_ways.items():
             agree(f"{name}: {way}", run(pixels), expected)
         timed: dict[str, Callable[[], object]] = {way: partial(run, pixels) for way, run in all_ways.items()}
-        slow = work > 1e11
-        return interleave(title(name, batch), timed | {"products alone": alone}, rounds=3 if slow else 11, work=work)
+        slow = work > 5e10
+        return interleave(title(name, batch), timed | {"products alone": alone}, rounds=4 if slow else 9, work=work)
 
 
 def agree(what: str, ours: torch.Tensor, expected: torch.Tensor) -> None:

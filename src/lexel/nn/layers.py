@@ -17,7 +17,7 @@ class Embedding(torch.nn.Embedding):
     """torch's table of vectors, at zero until a checkpoint fills it."""
 
     def reset_parameters(self) -> None:
-        """Nothing is drawn. torch would draw even where there is no memory, and load its compiler for that: 2 s."""
+        """Nothing is drawn. torch would draw even where there is no memory, and load its compiler for that: 1.5 s."""
         torch.nn.init.zeros_(self.weight)
 
 
