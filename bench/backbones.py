@@ -1,6 +1,6 @@
 """Backbones against `transformers`: pictures a second of one published size of each family, in float32.
 
-    python bench/backbones.py [--only NAME] [--json FILE]
+    python bench/backbones.py [--only TEXT] [--json FILE]
 
 Weights are random, saved by `transformers` and loaded by lexel; the two must agree before anything is timed. In the
 table less than 1.00 × is faster. Expected: nothing slower, and ViT and DINOv2, which share one transformer, half the
@@ -13,14 +13,15 @@ row, there is no factor of two to be had.
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from harness import chosen, report
+from harness import interleave, report, wanted
+from peers import Way
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
-from towers import Way, timed
 from transformers import (
     Dinov2Config,
     Dinov2Model,
@@ -57,8 +58,9 @@ def main() -> None:
     """Every model, one picture and eight."""
     disable_progress_bar()
     rows = []
-    for name in chosen(MODELS):
-        side, build = MODELS[name]
+    for name, (side, build) in MODELS.items():
+        if not wanted(name):
+            continue
         theirs, ours = pair(build().eval().requires_grad_(False), side)
         for batch in (1, 8):
             pixels = drawn(batch, side)
@@ -67,8 +69,10 @@ def main() -> None:
                 "lexel": ours.encode_pixels,
                 "products alone": products(theirs, pixels),
             }
-            rows += timed(f"{name} at {side}, batch {batch}", ways, pixels, rounds=5 + 10 // batch)
-    report(rows, names=MODELS)
+            runs = {way: partial(run, pixels) for way, run in ways.items()}
+            with torch.inference_mode():
+                rows += interleave(f"{name} at {side}, batch {batch}", runs, rounds=5 + 10 // batch)
+    report(rows)
 
 
 def pair(peer: PreTrainedModel, side: int) -> tuple[PreTrainedModel, Backbone]:

