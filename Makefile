@@ -29,7 +29,7 @@ check: venv
 	$(BIN)/pytest --method $(METHOD)
 
 bench: venv
-	cd bench && for file in $$(ls *.py | grep -v harness); do ../$(BIN)/python $$file --json ../build/bench/$${file%.py}.json || exit; done
+	cd bench && for file in $$(ls *.py | grep -v -e harness -e peers); do ../$(BIN)/python $$file --json ../build/bench/$${file%.py}.json || exit; done
 
 docs: venv
 	$(BIN)/python docs/generate.py

@@ -4,6 +4,9 @@
     median             of the seconds of a way; its ratio to the first way is the median of the ratios of a turn
 
 A bench is a script beside this file: it gives `interleave` the ways to do one thing and hands the rows to `report`.
+Every bench takes `--json FILE`; those that take long ask `wanted`, and take `--only TEXT`. On a machine that others use
+at the same time the clock on the wall says how much they do: `OMP_NUM_THREADS=1 … --processor` counts the seconds that
+the processor worked for us, on one thread, so that nobody is counted for waiting.
 """
 
 import argparse
@@ -26,6 +29,7 @@ class Row:
     seconds   median of the rounds
     ratio     to the first way of the same run: the median over rounds, 1.0 for the first itself
     low, high the quartiles of that ratio
+    work      floating-point operations of one run, counted by hand; 0 where nobody counted
     """
 
     what: str
@@ -35,38 +39,63 @@ class Row:
     ratio: float
     low: float
     high: float
+    work: float
 
 
-def interleave(what: str, ways: Mapping[str, Callable[[], object]], *, rounds: int = 15) -> list[Row]:
+def interleave(
+    what: str, ways: Mapping[str, Callable[[], object]], *, rounds: int = 15, work: float = 0.0
+) -> list[Row]:
     """Run all ways in turn, `rounds` times after one round that does not count. `rounds` is 2 or more."""
     seconds: dict[str, list[float]] = {way: [] for way in ways}
+    clock = processor_seconds if _arguments().processor else time.perf_counter
     for _ in range(rounds + 1):
         for way, run in ways.items():
-            start = time.perf_counter()
+            start = clock()
             run()
-            seconds[way].append(time.perf_counter() - start)
+            seconds[way].append(clock() - start)
     first, *_ = seconds.values()
     rows = []
     for way, taken in seconds.items():
         low, ratio, high = quantiles([a / b for a, b in zip(taken[1:], first[1:], strict=True)], n=4)
-        rows.append(Row(what, way, rounds, median(taken[1:]), ratio, low, high))
+        rows.append(Row(what, way, rounds, median(taken[1:]), ratio, low, high, work))
     return rows
+
+
+def processor_seconds() -> float:
+    """What the processor has worked for this process and those that it started and waited for."""
+    import resource  # not on Windows, where nobody asks for it
+
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in both)
+
+
+def wanted(what: str) -> bool:
+    """Whether the command line asks for this comparison: it does for all, or with `--only` for those of that text."""
+    only: str = _arguments().only
+    return only in what
 
 
 def report(rows: list[Row]) -> None:
     """Print the machine and a table; with `--json FILE` on the command line write both there too."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write machine and rows as JSON")
-    file: Path | None = parser.parse_args().json
-    here = machine()
+    here = machine() | {"clock": "processor" if _arguments().processor else "wall"}
     print(" · ".join(f"{name} {value}" for name, value in here.items()))
     for row in rows:
         spread = f"{row.ratio:5.2f} ×  ({row.low:.2f} – {row.high:.2f})"
-        print(f"{row.what:<32} {row.way:<20} {row.seconds * 1e3:10.2f} ms  {spread}")
+        speed = f"{row.work / row.seconds / 1e9:6.0f} GFLOP/s" if row.work else ""
+        print(f"{row.what:<32} {row.way:<24} {row.seconds * 1e3:10.2f} ms  {spread}{speed}")
+    file: Path | None = _arguments().json
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"machine": here, "rows": [asdict(row) for row in rows]}, indent=1, ensure_ascii=False)
         file.write_text(text + "\n", encoding="utf-8")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write machine and rows as JSON")
+    parser.add_argument("--processor", action="store_true", help="count seconds of the processor, not of the wall")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only comparisons whose name has this in it")
+    return parser.parse_args()
 
 
 def machine() -> dict[str, str]:

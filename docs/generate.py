@@ -5,18 +5,42 @@ docs/errors.md     the tree of errors, each class with its sentence
 docs/path.md       one picture, annotated: what `lexel explain` sees
 README.md          the table of methods, between its two marks
 docs/order.md      the table of rooms, between its two marks
+docs/towers.md     the tokens of every published tower, between its two marks; they are built and asked
 """
 
 import inspect
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
+import torch
+
 from lexel import box, errors
+from lexel.nn.positions import Resampling
+from lexel.nn.transformer import Traced
 from lexel.pictures.read import read
 from lexel.pipelines.compose import pipeline
 from lexel.pipelines.explain import explain
 from lexel.pipelines.registry import FAMILIES, ROOMS, Method, families, methods
+from lexel.tokens.meaning import Kind
+from lexel.towers._backbone import ImageTower
+from lexel.towers._config import Blocks, ImageConfig
+from lexel.towers._hierarchy import StagedTower
+from lexel.towers._pyramid import Pyramid
+from lexel.towers._swin import SwinConfig
+from lexel.towers.clip import ClipImage
+from lexel.towers.dinov2 import Dinov2Config, Dinov2Image
+from lexel.towers.dinov3 import Dinov3Config, Dinov3Image
+from lexel.towers.mae import MAEConfig, MAEImage
+from lexel.towers.pvt import Pvt, PvtConfig
+from lexel.towers.pvtv2 import PvtV2, PvtV2Config
+from lexel.towers.resnet import ResNet, ResNetConfig
+from lexel.towers.sam import SamConfig, SamImage
+from lexel.towers.siglip import SiglipImage
+from lexel.towers.swin import Swin
+from lexel.towers.swinv2 import SwinV2, SwinV2Config
+from lexel.towers.vit import ViTConfig, ViTImage
 
 ROOT = Path(__file__).parent.parent
 PIPELINE, PICTURE = "patch(16) | tome(r=98)", "chelsea"
@@ -27,15 +51,55 @@ KINDS = {
 }
 
 
+# Blocks change no number of tokens and no width: the plain towers are built without any.
+Published = tuple[str, str, int, ImageTower]
+
+
+def towers() -> Iterator[Published]:
+    """Every published tower of the table: family, model, pixels of a side, the tower."""
+    small, base = Blocks(384, 0, 6, 1536), Blocks(768, 0, 12, 3072)
+    large, so400m = Blocks(1024, 0, 16, 4096), Blocks(1152, 0, 16, 4304)
+    yield "CLIP", "B/32", 224, ClipImage(ImageConfig(base, 32, 7, None))
+    yield "CLIP", "B/16", 224, ClipImage(ImageConfig(base, 16, 14, None))
+    yield "CLIP", "L/14", 224, ClipImage(ImageConfig(large, 14, 16, None))
+    yield "CLIP", "L/14@336", 336, ClipImage(ImageConfig(large, 14, 24, None))
+    yield "SigLIP", "B/16", 224, SiglipImage(ImageConfig(base, 16, 14, None))
+    yield "SigLIP", "B/16-384", 384, SiglipImage(ImageConfig(base, 16, 24, None))
+    yield "SigLIP", "L/16-256", 256, SiglipImage(ImageConfig(large, 16, 16, None))
+    yield "SigLIP", "So400m/14-384", 384, SiglipImage(ImageConfig(so400m, 14, 27, None))
+    yield "ViT", "B/16", 224, ViTImage(ViTConfig(base, 16, 14))
+    yield "ViT", "B/32", 224, ViTImage(ViTConfig(base, 32, 7))
+    yield "ViT", "L/16", 224, ViTImage(ViTConfig(large, 16, 14))
+    yield "DeiT", "B/16, distilled", 224, ViTImage(ViTConfig(base, 16, 14, distilled=True))
+    yield "FlexiViT", "B/16", 240, ViTImage(ViTConfig(base, 16, 15, placed=False))
+    yield "MAE", "B/16", 224, MAEImage(MAEConfig(base, 16, 14))
+    for side in (224, 518):
+        for registers, said in ((0, "S/14"), (4, "S/14 with registers")):
+            yield "DINOv2", said, side, Dinov2Image(Dinov2Config(small, 14, 37, registers, Resampling(), False))
+    yield "DINOv3", "S/16", 224, Dinov3Image(Dinov3Config(small, 16, 4, 100.0, False, True))
+    yield "SAM", "B", 1024, SamImage(SamConfig(base))
+    stages = {"patch_size": 4, "width": 96, "depths": (0,) * 4, "heads": (3, 6, 12, 24)}
+    yield "Swin", "T", 224, Swin(SwinConfig(**stages, window=7, side=224))
+    yield "Swin v2", "T", 256, SwinV2(SwinV2Config(**stages, window=8, side=256, pretrained=(0,) * 4))
+    v1, v2 = (
+        Pyramid(widths=widths, depths=(1,) * 4, heads=(1, 2, 5, 8), ratios=(8, 8, 4, 4), reductions=(8, 4, 2, 1))
+        for widths in ((64, 128, 320, 512), (32, 64, 160, 256))
+    )
+    yield "PVT", "Tiny", 224, Pvt(PvtConfig(v1, side=224))
+    yield "PVT v2", "B0", 224, PvtV2(PvtV2Config(v2))
+    yield "ResNet", "50", 224, ResNet(ResNetConfig(stem=64, widths=(256, 512, 1024, 2048), depths=(1,) * 4))
+
+
 def pages() -> dict[Path, str]:
     """The text that each page should have."""
-    readme, order = ROOT / "README.md", ROOT / "docs" / "order.md"
+    readme, order, tokens = ROOT / "README.md", ROOT / "docs" / "order.md", ROOT / "docs" / "towers.md"
     return {
         ROOT / "docs" / "methods.md": methods_page(),
         ROOT / "docs" / "errors.md": errors_page(),
         ROOT / "docs" / "path.md": path_page(),
         readme: between(readme, "methods", methods_table()),
         order: between(order, "rooms", rooms_table()),
+        tokens: between(tokens, "towers", towers_table()),
     }
 
 
@@ -101,6 +165,28 @@ def rooms_table() -> str:
     house = tomllib.loads((ROOT / "tests" / "house" / "house.toml").read_text(encoding="utf-8"))
     rows = ["| floor | room | holds |", "|---|---|---|"]
     rows += [f"| {room['floor']} | `{room['name']}` | {room['holds']} |" for room in house["room"]]
+    return "\n".join(rows)
+
+
+@torch.inference_mode()
+def towers_table() -> str:
+    """A row a tower, or a stage of one."""
+    rows = ["| family | model | picture | stage | cell | class | registers | regions | tokens | width |"]
+    rows += ["|---|---|---|---|---|---|---|---|---|---|"]
+    for family, model, side, tower in towers():
+        picture = torch.zeros(1, 3, side, side)
+        made: list[tuple[str, int, Traced]]
+        if isinstance(tower, StagedTower):
+            stages = tower.stages(picture, len(tower.cells) - 1)
+            made = [(str(s), tower.cells[s], traced) for s, traced in enumerate(stages)]
+        else:
+            made = [("", tower.cell, tower.trace(picture))]
+        for stage, cell, traced in made:
+            tokens, kind = traced.packed.x, traced.packed.kind
+            counts = [int((kind == one).sum()) or "" for one in (Kind.CLASS, Kind.REGISTER)]
+            (h, w), width = traced.packed.grid[0].tolist(), tokens.shape[1]
+            cells = [family, model, f"{side} × {side}", stage, f"{cell} × {cell}", *counts, f"{h} × {w}"]
+            rows.append(f"| {' | '.join(map(str, cells))} | {len(tokens):,} | {width:,} |")
     return "\n".join(rows)
 
 

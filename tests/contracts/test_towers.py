@@ -9,7 +9,8 @@ from lexel.loading.load import load
 from lexel.reducers.tome import ToMe
 from lexel.testing import TOKENIZER_CHECKS
 
-OWN_BLOCKS = ()  # families whose blocks need every cell: no selector can stand inside
+# Families whose blocks need every cell: no selector can stand inside.
+OWN_BLOCKS = ("swin", "swinv2", "pvt", "pvt_v2", "resnet", "sam")
 
 by_family = pytest.mark.parametrize("family", TOWERS)
 
@@ -42,6 +43,16 @@ def test_a_vector_is_a_unit_row_a_picture(models, family, pictures):
     assert len(vectors) == len(pictures)
     assert (vectors**2).sum(1) == pytest.approx(1)
     assert models[family].embed([]).shape == (0, vectors.shape[1])
+
+
+@by_family
+def test_a_tower_keeps_what_it_offers(models, family, pictures):
+    model = models[family]
+    tokens = model.tokenize(pictures, keep=model.offers)
+    assert tokens.columns.keys() == model.offers
+    for name in sorted(model.offers - {"keys"}):
+        sums = [float(tokens[b][name].sum()) for b in range(len(tokens))]
+        assert sums == pytest.approx([1, 1], abs=1e-5), name
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,13 @@ def test_no_view_covers_another_or_leaves_the_sheet(count):
         assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
 
 
+@pytest.mark.parametrize(("count", "rows"), [(1, [1]), (2, [2]), (3, [3]), (4, [2, 2]), (5, [3, 2]), (7, [4, 3])])
+def test_rows_are_as_full_as_can_be(count, rows):
+    drawing = sheet([view(f"view {n}", size=(400, 400)) for n in range(count)])
+    tops = [mark.box[1] for mark in drawing.marks if isinstance(mark, Raster)]
+    assert [len(list(row)) for _, row in itertools.groupby(tops)] == rows
+
+
 def test_titles_captions_and_legends_are_written_below():
     swatches = Swatches(("level 0", "level 1"), ((1, 2, 3), (4, 5, 6)))
     drawing = sheet([view("Levels", swatches)])

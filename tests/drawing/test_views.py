@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lexel.drawing.canvas import LONGEST
 from lexel.drawing.difference import psnr
 from lexel.drawing.marks import Fill, Raster
-from lexel.drawing.views import LONGEST, Ramp, Swatches, undone, views
+from lexel.drawing.views import Ramp, Swatches, undone, views
 from lexel.partitions.patch import Patch
 from lexel.pictures.picture import Picture
 from lexel.pipelines.compose import Trace, pipeline

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from tolerances import close
 
 from lexel.kernels import attention as kernel
-from lexel.kernels.attention import attention, attention_received, attention_rows, causal_attention
+from lexel.kernels.attention import (
+    attention,
+    attention_maps,
+    attention_received,
+    attention_rows,
+    causal_attention,
+)
 
 HEADS, WIDTH = 3, 8
 counts = st.lists(st.integers(0, 6), max_size=4)
@@ -83,17 +89,33 @@ def test_received_attention_is_the_mean_of_the_rows(counts):
     assert close(received, torch.cat([torch.zeros(0, HEADS), *(x.mean(1).T for x in rows if x.shape[2])]))
 
 
-def test_received_attention_in_tiles_equals_one_tile(monkeypatch):
+@given(counts, st.booleans())
+def test_maps_are_the_rows_of_all_tokens_filled_up_with_zeros(counts, weighed):
+    n, widest = sum(counts), max(counts, default=0)
+    q, k = drawn(n), drawn(n, seed=1)
+    log_mass = masses(n).log() if weighed else None
+    rows, _ = literal(q, k, k, counts, counts, log_mass)
+    filled = [torch.nn.functional.pad(x.mean(0), (0, widest - x.shape[2])) for x in rows]
+    assert close(attention_maps(q, k, counts=counts, log_mass=log_mass), torch.cat([torch.zeros(0, widest), *filled]))
+
+
+def test_rows_in_tiles_equal_those_of_one_tile(monkeypatch):
     q, k, v = drawn(23), drawn(23, seed=1), drawn(23, seed=2)
-    whole = attention_received(q, k, v, counts=[17, 6])
+
+    def explicit():
+        return *attention_received(q, k, v, counts=[17, 6]), attention_maps(q, k, counts=[17, 6])
+
+    whole = explicit()
     monkeypatch.setattr(kernel, "TILE", 5)
-    for ours, expected in zip(attention_received(q, k, v, counts=[17, 6]), whole, strict=True):
+    for ours, expected in zip(explicit(), whole, strict=True):
         assert close(ours, expected)
 
 
 @pytest.mark.parametrize("counts", [[70, 70], [70, 65], [20, 20]])
 @pytest.mark.parametrize("weighed", [True, False])
-def test_bfloat16_takes_either_way_to_the_same_answer(counts, weighed):
+@pytest.mark.parametrize("multiplied", [True, False])
+def test_bfloat16_takes_either_way_to_the_same_answer(monkeypatch, counts, weighed, multiplied):
+    monkeypatch.setattr(kernel, "multiplies_bfloat16", lambda: multiplied)
     n = sum(counts)
     q, k, v = (drawn(n, seed=seed, dtype=torch.bfloat16) for seed in range(3))
     log_mass = masses(n).log() if weighed else None

@@ -5,7 +5,7 @@ import torch
 from tolerances import close
 
 from lexel.kernels import linear as kernel
-from lexel.kernels.linear import CONVOLUTION_ROWS, linear
+from lexel.kernels.linear import CONVOLUTION_ROWS, MKL_ROWS, linear
 
 
 def numbers(rows, *, inputs=24, outputs=40, dtype=torch.float32):
@@ -13,10 +13,12 @@ def numbers(rows, *, inputs=24, outputs=40, dtype=torch.float32):
     return [torch.randn(size, generator=draw).to(dtype) for size in ((rows, inputs), (outputs, inputs), (outputs,))]
 
 
-@pytest.mark.parametrize("rows", [0, 1, CONVOLUTION_ROWS - 1, CONVOLUTION_ROWS, 200])
+@pytest.mark.parametrize("rows", [0, 1, CONVOLUTION_ROWS - 1, CONVOLUTION_ROWS, 200, MKL_ROWS])
 @pytest.mark.parametrize("with_bias", [True, False])
 @pytest.mark.parametrize("learning", [True, False])
-def test_every_way_gives_the_product(rows, with_bias, learning):
+@pytest.mark.parametrize("at_home", [True, False])
+def test_every_way_gives_the_product(monkeypatch, rows, with_bias, learning, at_home):
+    monkeypatch.setattr(kernel, "at_home_with_mkl", lambda: at_home)
     x, weight, bias = numbers(rows)
     weight.requires_grad_(learning)
     y = linear(x, weight, bias if with_bias else None)
@@ -72,3 +74,15 @@ def test_bfloat16_stays_bfloat16():
     y = linear(x, weight, bias)
     assert y.dtype == torch.bfloat16
     assert close(y.float(), x.float() @ weight.float().T + bias.float(), tolerance=1e-2)
+
+
+@pytest.mark.parametrize("multiplied", [True, False])
+@pytest.mark.parametrize("learning", [True, False])
+def test_bfloat16_is_the_product_rounded_whatever_the_processor_multiplies(monkeypatch, multiplied, learning):
+    monkeypatch.setattr(kernel, "multiplies_bfloat16", lambda: multiplied)
+    x, weight, bias = numbers(50, dtype=torch.bfloat16)
+    expected = (x.double() @ weight.double().T + bias.double()).bfloat16()
+    y = linear(x, weight.requires_grad_(learning), bias)
+    assert y.dtype == torch.bfloat16
+    assert y.requires_grad == learning
+    assert close(y.detach().float(), expected.float(), tolerance=2**-7)

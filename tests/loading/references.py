@@ -14,12 +14,36 @@ from transformers import (
     CLIPTextModelWithProjection,
     CLIPVisionModel,
     CLIPVisionModelWithProjection,
+    DeiTConfig,
+    DeiTModel,
+    Dinov2Config,
+    Dinov2Model,
+    Dinov2WithRegistersConfig,
+    Dinov2WithRegistersModel,
+    DINOv3ViTConfig,
+    DINOv3ViTModel,
+    PvtConfig,
+    PvtModel,
+    PvtV2Config,
+    PvtV2Model,
+    ResNetConfig,
+    ResNetModel,
+    SamVisionConfig,
+    SamVisionModel,
     Siglip2Config,
     Siglip2Model,
     SiglipConfig,
     SiglipModel,
     SiglipTextModel,
     SiglipVisionModel,
+    SwinConfig,
+    SwinModel,
+    Swinv2Config,
+    Swinv2Model,
+    ViTConfig,
+    ViTMAEConfig,
+    ViTMAEForPreTraining,
+    ViTModel,
 )
 
 transformers.utils.logging.set_verbosity_error()
@@ -36,12 +60,40 @@ TEXT = {
 }
 IMAGE = {**BLOCKS, "image_size": 28, "patch_size": 14}
 
+PAINTER = {
+    "decoder_hidden_size": 24,
+    "decoder_num_hidden_layers": 1,
+    "decoder_num_attention_heads": 3,
+    "decoder_intermediate_size": 36,
+}
+
 CLIP = {"vision_config": IMAGE | {"projection_dim": 24}, "text_config": TEXT | {"projection_dim": 24}}
 SIGLIP = {"vision_config": IMAGE, "text_config": TEXT | {"projection_size": 32}}
 NAFLEX = {
     "vision_config": {**BLOCKS, "patch_size": 14, "num_patches": 16},
     "text_config": TEXT | {"projection_size": 32},
 }
+# Of a ratio, not of a width, inside the MLP.
+DINO = {name: value for name, value in IMAGE.items() if name != "intermediate_size"} | {"mlp_ratio": 2}
+PYRAMID = {
+    "hidden_sizes": [8, 16, 24, 32],
+    "depths": [2, 1, 1, 1],
+    "num_attention_heads": [1, 2, 3, 4],
+    "mlp_ratios": [2, 3, 2, 2],
+}
+SAM = {
+    "hidden_size": 32,
+    "mlp_dim": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "image_size": 64,
+    "patch_size": 8,
+    "window_size": 3,
+    "global_attn_indexes": [1],
+    "output_channels": 16,
+}
+
+SWIN = {"image_size": 32, "patch_size": 2, "embed_dim": 8, "depths": [2, 2], "num_heads": [2, 4], "window_size": 4}
 
 WHOLE = {
     "clip": lambda: CLIPModel(CLIPConfig(**CLIP, projection_dim=24)),
@@ -49,7 +101,21 @@ WHOLE = {
     "siglip2": lambda: Siglip2Model(Siglip2Config(**NAFLEX)),
 }
 # A model of every family that has an image tower: the contract of towers is run on each.
-TOWERS = {**WHOLE}
+TOWERS = {
+    **WHOLE,
+    "vit": lambda: ViTModel(ViTConfig(**IMAGE)),
+    "deit": lambda: DeiTModel(DeiTConfig(**IMAGE)),
+    "mae": lambda: ViTMAEForPreTraining(ViTMAEConfig(**IMAGE, **PAINTER)),
+    "dinov2": lambda: Dinov2Model(Dinov2Config(**DINO)),
+    "dinov2 with registers": lambda: Dinov2WithRegistersModel(Dinov2WithRegistersConfig(**DINO)),
+    "dinov3": lambda: DINOv3ViTModel(DINOv3ViTConfig(**IMAGE, num_register_tokens=4)),
+    "pvt": lambda: PvtModel(PvtConfig(**PYRAMID, image_size=32)),
+    "pvt_v2": lambda: PvtV2Model(PvtV2Config(**PYRAMID)),
+    "resnet": lambda: ResNetModel(ResNetConfig(embedding_size=8, hidden_sizes=[16, 32], depths=[2, 1])),
+    "sam": lambda: SamVisionModel(SamVisionConfig(**SAM)),
+    "swin": lambda: SwinModel(SwinConfig(**SWIN)),
+    "swinv2": lambda: Swinv2Model(Swinv2Config(**SWIN)),
+}
 HALVES = {
     "clip": (CLIPVisionModel, CLIPTextModel),
     "clip with projection": (CLIPVisionModelWithProjection, CLIPTextModelWithProjection),
@@ -58,11 +124,19 @@ HALVES = {
 
 
 def noisy(model, seed=0):
-    """The model with noise on every parameter: zeros at the start hide mistakes."""
+    """The model with noise on every parameter and float buffer that is saved: zeros at the start hide mistakes."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for value in model.parameters():
             value.add_(torch.randn(value.shape, generator=generator) * 0.05)
+        stored = model.state_dict()
+        for name, value in model.named_buffers():
+            if name not in stored:  # computed from the settings: noise would make it another model
+                continue
+            if name.endswith("running_var"):
+                value.uniform_(0.5, 2, generator=generator)
+            elif value.is_floating_point():
+                value.add_(torch.randn(value.shape, generator=generator) * 0.05)
     return model.eval()
 
 

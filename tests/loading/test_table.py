@@ -43,7 +43,14 @@ def test_a_tensor_is_stored_in_its_parts():
 
 @pytest.mark.parametrize(
     ("form", "shape"),
-    [("", (2, 3)), ("transposed", (2, 3)), ("[1,1,D]", (5,)), ("[1,N,D]", (4, 5)), ("[D,P·P·3]", (2, 3, 4, 4))],
+    [
+        ("", (2, 3)),
+        ("transposed", (2, 3)),
+        ("[1,1,D]", (5,)),
+        ("[1,N,D]", (4, 5)),
+        ("[q,k,v]", (6,)),
+        ("[D,P·P·3]", (2, 3, 4, 4)),
+    ],
 )
 def test_a_form_and_back_is_the_tensor(form, shape):
     x = torch.randn(shape)
@@ -55,6 +62,10 @@ def test_a_number_alone_may_be_stored_as_a_row(form):
     x = torch.tensor(2.5)
     assert torch.equal(FORMS[form].ours(FORMS[form].theirs(x)), x)
     assert FORMS[form].ours(torch.tensor([2.5])).shape == ()
+
+
+def test_a_bias_of_q_k_and_v_loses_that_of_k():
+    assert FORMS["[q,k,v]"].ours(torch.arange(6.0)).tolist() == [0, 1, 4, 5]
 
 
 def test_patches_of_a_linear_layer_hold_their_channels_last():

@@ -8,6 +8,7 @@ from tolerances import close
 
 from lexel.errors import BadArguments, MissingNeed
 from lexel.kernels.attention import causal_attention
+from lexel.nn import transformer
 from lexel.nn.inside import Inside
 from lexel.nn.layers import MLP, QuickGELU
 from lexel.nn.patches import packed
@@ -226,3 +227,12 @@ def test_a_causal_row_does_not_see_what_comes_after():
     long = tokens((1, 6), first=())
     short = packed(long.x[:4], [(1, 4)])
     assert close(transformer(long).packed.x[:4], transformer(short).packed.x, tolerance=1e-6)
+
+
+def test_tiles_through_the_mlp_change_nothing(blocks, monkeypatch):
+    x = tokens((3, 4), (2, 2))
+    whole = Transformer(blocks)(x).packed.x  # gradients are on: all rows at once
+    monkeypatch.setattr(transformer, "TILE", 5)
+    with torch.inference_mode():
+        assert close(Transformer(blocks)(x).packed.x, whole)
+        assert Transformer(blocks)(tokens()).packed.x.shape == (0, WIDTH)

@@ -1,17 +1,50 @@
 """Prepared pixels equal the Pillow backend of `transformers` bit by bit, and the view says what they show."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from tolerances import close
+from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
+from transformers.models.deit.image_processing_pil_deit import DeiTImageProcessorPil
+from transformers.models.pvt.image_processing_pil_pvt import PvtImageProcessorPil
+from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
+from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
+from lexel.errors import BadArguments
 from lexel.pictures import prepare
 from lexel.pictures.picture import Picture
-from lexel.pictures.prepare import HALF, Longest, Patches, Preparation, Shortest, Squash, clip, naflex, siglip
+from lexel.pictures.prepare import (
+    Longest,
+    LongestEdge,
+    Patches,
+    Preparation,
+    Shortest,
+    Squash,
+)
+from lexel.pictures.published import (
+    HALF,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    clip,
+    deit,
+    dinov2,
+    dinov3,
+    imagenet,
+    naflex,
+    sam,
+    siglip,
+    squashed,
+    vit,
+)
 
 SIZES = [(int(h), int(w)) for h, w in np.random.default_rng(5).integers(1, 130, (300, 2))]
 sides = st.integers(1, 400)
@@ -48,6 +81,84 @@ def test_siglip_is_prepared_as_by_its_processor():
         assert np.array_equal(Preparation(Squash((28, 35)), mean=HALF, std=HALF).prepare(one)[0], expected), size
 
 
+@pytest.mark.parametrize(
+    ("processor", "preparation"),
+    [
+        (ViTImageProcessorPil(size={"height": 28, "width": 28}), vit(28)),
+        (DeiTImageProcessorPil(size={"height": 32, "width": 32}, crop_size={"height": 28, "width": 28}), deit(28)),
+    ],
+    ids=["vit", "deit"],
+)
+def test_vit_and_deit_are_prepared_as_by_their_processors(processor, preparation):
+    for size in SIZES:
+        one = picture(*size)
+        expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
+        assert np.array_equal(preparation.prepare(one)[0], expected), size
+
+
+@pytest.mark.parametrize(
+    "preparation", [vit(28), clip(28), Preparation(None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))]
+)
+def test_what_was_prepared_is_the_same_levels_again(preparation):
+    one = picture(40, 30)
+    levels = preparation.unprepared(preparation.prepare(one)[0].transpose(1, 2, 0))
+    assert np.array_equal(levels, preparation.pixels(one)[0])
+    assert preparation.unprepared(np.full((1, 3), 99, np.float32)).tolist() == [[255] * 3]
+    assert preparation.unprepared(np.full((0, 3), -99, np.float32)).shape == (0, 3)
+
+
+def test_dinov2_is_prepared_as_by_its_processor():
+    published = {"size": {"shortest_edge": 256}, "image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD}
+    processor = BitImageProcessorPil(**published)
+    for size in SIZES[:40]:
+        one = picture(*size)
+        expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
+        assert np.array_equal(dinov2().prepare(one)[0], expected), size
+
+
+def test_dinov3_is_prepared_in_the_order_of_its_processor():
+    """Scaled, resized, normalised, by the function of torch that the processor calls, in float64.
+
+    The processor itself needs torchvision. In float32, as it runs, that function keeps five digits.
+    """
+    preparation = replace(dinov3(224), resize=Squash((28, 35)))
+    mean, std = (torch.tensor(x).double()[:, None, None] for x in (IMAGENET_MEAN, IMAGENET_STD))
+    for size in SIZES:
+        one = picture(*size)
+        scaled = torch.from_numpy(one.pixels).permute(2, 0, 1).double() / 255
+        resized = torch.nn.functional.interpolate(scaled[None], (28, 35), mode="bilinear", antialias=True)[0]
+        prepared, view = preparation.prepare(one)
+        assert prepared.dtype == np.float32
+        assert close(prepared, (resized - mean) / std, tolerance=1e-6), size
+        assert view == (0, 0, 1, 1)
+
+
+def test_what_is_not_rounded_is_nearer_than_a_level_to_what_is():
+    one = picture(61, 45)
+    exact, _ = dinov3(28).pixels(one)
+    rounded, _ = replace(dinov3(28), rounded=True).pixels(one)
+    assert 0.1 < abs(exact - rounded).max() <= 1
+    assert exact.dtype == np.float32
+
+
+def test_pvt_is_prepared_as_by_its_processor():
+    processor = PvtImageProcessorPil(size={"height": 28, "width": 28})
+    for size in SIZES:
+        one = picture(*size)
+        expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
+        assert np.array_equal(squashed(28).prepare(one)[0], expected), size
+
+
+@pytest.mark.parametrize(("edge", "share"), [(28, 0.875), (29, 0.9), (383, 1.0), (384, 0.875)])
+def test_resnet_is_prepared_as_by_its_processor(edge, share):
+    how = {"image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD}  # as in the published file
+    processor = ConvNextImageProcessorPil(size={"shortest_edge": edge}, crop_pct=share, **how)
+    for size in SIZES[: 300 if edge < 100 else 4]:
+        one = picture(*size)
+        expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
+        assert np.array_equal(imagenet(edge, share).prepare(one)[0], expected), size
+
+
 def test_naflex_is_prepared_as_by_its_processor():
     processor = Siglip2ImageProcessorPil(patch_size=4, max_num_patches=20)
     for size in SIZES:
@@ -58,6 +169,43 @@ def test_naflex_is_prepared_as_by_its_processor():
         patches = prepared.reshape(3, h, 4, w, 4).transpose(1, 3, 2, 4, 0).reshape(h * w, -1)
         assert np.array_equal(patches, expected["pixel_values"][0, : h * w]), size
         assert view == (0, 0, 1, 1)
+
+
+def test_sam_is_prepared_as_by_its_processor():
+    """Sizes that the processor cannot resize, because a side would be nothing, are one pixel of that side."""
+    processor = SamImageProcessorPil(size={"longest_edge": 32}, pad_size={"height": 32, "width": 32})
+    for size in SIZES:
+        one = picture(*size)
+        prepared, view = sam(32).prepare(one)
+        height, width = LongestEdge(32).target(size)
+        assert view == (0, 0, 32 / width, 32 / height)
+        if min(size) * 64 >= max(size):
+            expected = processor(Image.fromarray(one.pixels), return_tensors="np")
+            assert np.array_equal(prepared, expected["pixel_values"][0]), size
+            assert (height, width) == tuple(expected["reshaped_input_sizes"][0])
+        else:
+            assert min(height, width) == 1
+
+
+def test_tiles_of_a_tower_with_a_margin_have_none():
+    tiles = sam(32).tiled(picture(30, 90), (1, 2))
+    assert [tile.shape for tile, _ in tiles] == [(3, 32, 32)] * 2
+    assert [view for _, view in tiles] == [(0, 0, 0.5, 1), (0.5, 0, 1, 1)]
+    assert all((tile[:, -1] != 0).any() for tile, _ in tiles)
+
+
+def test_a_picture_larger_than_what_it_is_filled_up_to_is_refused():
+    with pytest.raises(BadArguments, match="30 × 40 is not filled up to 28 × 64"):
+        Preparation(None, pad=(28, 64)).prepare(picture(30, 40))
+
+
+def test_swin_is_prepared_as_by_the_processor_of_its_published_files():
+    published = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225], "resample": 3}
+    processor = ViTImageProcessorPil(size={"height": 28, "width": 28}, **published)
+    for size in SIZES:
+        one = picture(*size)
+        expected = processor(Image.fromarray(one.pixels), return_tensors="np")["pixel_values"][0]
+        assert np.array_equal(squashed(28).prepare(one)[0], expected), size
 
 
 @pytest.mark.parametrize(
@@ -136,6 +284,8 @@ def test_a_picture_like_a_thread_is_prepared_without_its_whole_length(monkeypatc
 
 def test_the_families_are_their_published_settings():
     assert clip(224) == Preparation(Shortest(224), crop=(224, 224))
+    assert vit(224) == Preparation(Squash((224, 224)), kernel=Image.Resampling.BILINEAR, mean=HALF, std=HALF)
+    assert deit(384).resize == Squash((438, 438))
     assert siglip(384).prepare(picture(5, 9))[0].shape == (3, 384, 384)
     white = Picture(np.full((2, 2, 3), 255, np.uint8), "white.png", (2, 2), "")
     assert (siglip(8).prepare(white)[0] == 1).all()

@@ -4,9 +4,9 @@ import pytest
 from towers.duals import dual
 from towers.peers import PATCH, SIDE, clip_peer, naflex_peer, our_clip, our_siglip, siglip_peer
 
-from lexel.pictures.prepare import clip as clip_preparation
-from lexel.pictures.prepare import naflex as naflex_preparation
-from lexel.pictures.prepare import siglip as siglip_preparation
+from lexel.pictures.published import clip as clip_preparation
+from lexel.pictures.published import naflex as naflex_preparation
+from lexel.pictures.published import siglip as siglip_preparation
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from towers.peers import (
 )
 
 from lexel.errors import BadArguments, LoadError, MissingNeed
-from lexel.pictures.prepare import clip as clip_preparation
+from lexel.pictures.published import clip as clip_preparation
 from lexel.pipelines.compose import pipeline
 from lexel.reducers.pool import Pool
 from lexel.reducers.random_drop import RandomDrop

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import redirect_stdout
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FORMS = ("", ".safetensors", ".parquet")
 DRAWN = (".png", ".svg", ".html")
+Paint: TypeAlias = Literal["pca", "attention", "rollout", "stages"]
 
 
 def tokenize(
@@ -137,6 +138,7 @@ def show(
     words: Annotated[
         str | None, typer.Option(metavar="WORDS", help="a, b, c: paint where a model of words sees each of them.")
     ] = None,
+    paint: Annotated[Paint | None, typer.Option(help="What to paint instead, of what a model makes of it.")] = None,
 ) -> None:
     """Draw tokens on a picture: cells, merged regions, levels, what comes back and what is lost.
 
@@ -145,6 +147,11 @@ def show(
     lexel show photo.jpg --with "patch(16) | tome(r=200)" -o merged.html
     lexel show photo.jpg --with "patch(16) | pool(2)" -o pooled.svg
     lexel show photo.jpg --with openai/clip-vit-base-patch16 --words "dog, snow" -o words.html
+    lexel show photo.jpg --with facebook/dinov2-small --paint pca -o colours.png
+
+    --paint pca: like tokens in like colours, the three principal components of any vectors. --paint attention: where
+    the class token looks, head by head, and what is looked at, in the last block. --paint rollout: the same through
+    all blocks. --paint stages: the colours of pca at every stage of a hierarchy, side by side.
     """
     from lexel.disk import commit_bytes
     from lexel.drawing import html
@@ -157,22 +164,29 @@ def show(
 
     if output.suffix not in DRAWN:
         raise BadArguments(f"{output.suffix or 'no suffix'} is no form of drawing", hint=f"one of {', '.join(DRAWN)}")
+    if words is not None and paint is not None:
+        raise BadArguments("--words and --paint are two drawings", hint="one of them at a time")
     how = compose(pipeline)
     found = next(iter(read_inputs([picture], on_error="raise")), None)
     if found is None:
         raise NoMatch("no picture there", subject=picture)
-    trace = how.trace(found)
-    if words is not None:
-        trace = replace(trace, before=_with_words(trace.before, how.tokenizer, found, words))
-    seen = views(trace, found, how.tokenizer)
+    if paint is not None:
+        from lexel.cli.painting import painted
+
+        said, seen = painted(paint, how, found)
+    else:
+        trace = how.trace(found)
+        if words is not None:
+            trace = replace(trace, before=_with_words(trace.before, how.tokenizer, found, words))
+        said, seen = repr(trace.after), views(trace, found, how.tokenizer)
     if output.suffix == ".html":
-        parts = [html.heading(str(how), 1), html.paragraph(f"{found.name}: {trace.after!r}"), html.figures(seen)]
+        parts = [html.heading(str(how), 1), html.paragraph(f"{found.name}: {said}"), html.figures(seen)]
         data = html.page(f"{found.name} · {how}", parts).encode()
     else:
         drawing = sheet(seen)
         data = png(drawing) if output.suffix == ".png" else svg(drawing, title=str(how)).encode()
     commit_bytes(output, data)
-    print(f"{trace.after!r} in {escaped(str(output))}")
+    print(f"{said} in {escaped(str(output))}")
 
 
 def _with_words(tokens: "Tokens", tokenizer: object, picture: "Picture", words: str) -> "Tokens":

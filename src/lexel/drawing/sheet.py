@@ -9,6 +9,7 @@
 `png.png(sheet(views))` and `svg.svg(sheet(views))` are what `lexel show` writes.
 """
 
+import math
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -29,7 +30,8 @@ def sheet(views: Sequence[View]) -> Drawing:
         raise ValueError("a sheet has one view or more")
     cell = max(NARROWEST, *(view.drawing.width for view in views))
     tallest = max(view.drawing.height for view in views)
-    columns = min(len(views), max(1, round((1.6 * len(views) * tallest / cell) ** 0.5)))
+    rows = math.ceil(len(views) / math.ceil((1.6 * len(views) * tallest / cell) ** 0.5))
+    columns = math.ceil(len(views) / rows)  # the last row as full as can be
     size = max(14, cell // 44)
     gap = 2 * size
     marks: list[Mark] = []

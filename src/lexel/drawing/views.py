@@ -19,6 +19,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 
 from lexel.drawing import colours
+from lexel.drawing.canvas import LONGEST, Canvas, filled
 from lexel.drawing.difference import decibels, difference, psnr
 from lexel.drawing.marks import (
     DARK,
@@ -27,8 +28,6 @@ from lexel.drawing.marks import (
     Fill,
     Lines,
     Mark,
-    Raster,
-    areas,
     borders,
     crosses,
     frame,
@@ -36,17 +35,16 @@ from lexel.drawing.marks import (
     outlines,
 )
 from lexel.drawing.tiles import Tiles
+from lexel.errors import LoadError, TokensError
 from lexel.pictures.picture import Picture
-from lexel.pictures.resize import fit, pillow_box
+from lexel.pictures.resize import pillow_box
 from lexel.ragged.plan import Plan
-from lexel.shapes import Array, Bool, Int, UInt8
+from lexel.shapes import Array, Bool
 from lexel.tokens.meaning import Kind
 from lexel.tokens.protocols import Tokenizer
 from lexel.tokens.restore import restored
 from lexel.tokens.value import Tokens
 
-LONGEST = 1600  # pixels: the longest side of a drawing, unless the caller asks for another
-SMALL = 1024  # pictures of half of this or less are enlarged by a whole factor, up to it
 SCALES = (1, 2, 5, 10, 20, 50, 100, 150, 255)  # of error maps, of 255; the first that holds 99 % of the pixels
 
 
@@ -117,10 +115,10 @@ def views(trace: Traced, picture: Picture, tokenizer: Tokenizer, *, longest: int
     """
     if len(trace.before) != 1:
         raise ValueError(f"a drawing is of one picture, the trace is of {len(trace.before)}")
-    canvas = _Canvas(picture, longest)
+    canvas = Canvas(picture, longest)
     regions = trace.before.where(trace.before.kind == Kind.REGION)
     tiles = Tiles.of(regions, canvas.size)
-    seen = [_picture(picture, canvas), _tokens(regions, trace.before.total - regions.total, tiles, canvas)]
+    seen = [original(picture, canvas), _tokens(regions, trace.before.total - regions.total, tiles, canvas)]
     seen += _levels(regions, tiles, canvas)
     seen += _columns(regions, tiles, canvas)
     if trace.plan.dropped.any() or (np.diff(trace.plan.edges) > 1).any():
@@ -132,41 +130,19 @@ def undone(trace: Traced, tokenizer: Tokenizer) -> list[Picture] | None:
     """The pictures that the tokens of `after` still hold, as `restored` says; None where `tokenizer` cannot paint."""
     if not isinstance(tokenizer, Invertible):
         return None
-    return tokenizer.detokenize(restored(trace.before, trace.plan, trace.after))
+    try:
+        return tokenizer.detokenize(restored(trace.before, trace.plan, trace.after))
+    except (LoadError, TokensError):  # its decoder was not saved, or its tokens were merged inside
+        return None
 
 
-class _Canvas:
-    """The picture as it is drawn: reduced, or enlarged by a whole factor."""
-
-    def __init__(self, picture: Picture, longest: int) -> None:
-        native = picture.pixels.shape[0], picture.pixels.shape[1]
-        self.shown = fit(native, longest)
-        self.scale = max(1, min(SMALL, longest) // max(self.shown))
-        self.size = self.shown[0] * self.scale, self.shown[1] * self.scale
-        self.pixels = pillow_box(picture.pixels, self.shown)
-
-    def raster(self, pixels: UInt8[Array, "h w 3"]) -> Raster:
-        return Raster(pixels, (0, 0, self.size[1], self.size[0]))
-
-    def drawing(self, *marks: Mark, pixels: UInt8[Array, "h w 3"] | None = None) -> Drawing:
-        return Drawing(*self.size, (self.raster(self.pixels if pixels is None else pixels), *marks))
-
-    def means(self, labels: Int[Array, "H W"], count: int) -> UInt8[Array, "M 3"]:
-        """The mean colour of the pixels of each label; labels of −1 are nobody's."""
-        pixels = self.pixels.repeat(self.scale, axis=0).repeat(self.scale, axis=1)[labels >= 0]
-        labels = labels[labels >= 0]
-        area = np.maximum(np.bincount(labels, minlength=count), 1)
-        sums = [np.bincount(labels, pixels[:, channel], minlength=count) for channel in range(3)]
-        means: Array = np.rint(np.stack(sums, axis=1) / area[:, None]).astype(np.uint8)
-        return means
-
-
-def _picture(picture: Picture, canvas: _Canvas) -> View:
+def original(picture: Picture, canvas: Canvas) -> View:
+    """The picture itself."""
     height, width = picture.size
     return View("Picture", f"{width:,} × {height:,} pixels.", canvas.drawing())
 
 
-def _tokens(regions: Tokens, others: int, tiles: Tiles, canvas: _Canvas) -> View:
+def _tokens(regions: Tokens, others: int, tiles: Tiles, canvas: Canvas) -> View:
     height, width = regions.pictures.sizes[0].tolist()
     said = _count(regions.total)
     said += f", one for {height * width / regions.total:,.0f} pixels." if regions.total else "."
@@ -176,7 +152,7 @@ def _tokens(regions: Tokens, others: int, tiles: Tiles, canvas: _Canvas) -> View
     return View("Tokens", said, canvas.drawing(*lines))
 
 
-def _levels(regions: Tokens, tiles: Tiles, canvas: _Canvas) -> Iterator[View]:
+def _levels(regions: Tokens, tiles: Tiles, canvas: Canvas) -> Iterator[View]:
     levels, counts = np.unique(regions.level, return_counts=True)
     if len(levels) < 2:
         return
@@ -185,31 +161,25 @@ def _levels(regions: Tokens, tiles: Tiles, canvas: _Canvas) -> Iterator[View]:
             lines = haloed(outlines(tiles.boxes[regions.level == level], canvas.size))
             yield View(f"Level {level}", f"{_count(count)}; level 0 is the finest.", canvas.drawing(*lines))
         return
-    fill = _filled(tiles, colours.names(regions.level.astype(np.int64)), 0.55)
+    fill = filled(tiles, colours.names(regions.level.astype(np.int64)), 0.55)
     names = tuple(f"level {level}: {_count(n)}" for level, n in zip(levels.tolist(), counts.tolist(), strict=True))
     swatches = tuple(tuple(colour) for colour in colours.names(levels.astype(np.int64)).tolist())
     said = f"{len(levels)} scales; level 0 is the finest."
     yield View("Levels", said, canvas.drawing(fill, *haloed(tiles.edges)), Swatches(names, swatches))
 
 
-def _columns(regions: Tokens, tiles: Tiles, canvas: _Canvas) -> Iterator[View]:
+def _columns(regions: Tokens, tiles: Tiles, canvas: Canvas) -> Iterator[View]:
     """A heat map for each column of one number a token that is not the same everywhere."""
     for name, value in sorted(regions.columns.items()):
         if value.ndim != 1 or value.dtype.kind != "f" or not len(value) or value.min() == value.max():
             continue
         low, high = float(value.min()), float(value.max())
-        fill = _filled(tiles, colours.heat((value - low) / (high - low)), 0.8)
+        fill = filled(tiles, colours.heat((value - low) / (high - low)), 0.8)
         title = name.replace("_", " ").capitalize()
         yield View(title, f"The column “{name}”.", canvas.drawing(fill), Ramp(f"{low:.3g}", f"{high:.3g}"))
 
 
-def _filled(tiles: Tiles, colours: UInt8[Array, "N 3"], opacity: float) -> Fill:
-    """Tokens in their colours, the largest tile first, so that a small one can be seen on a large one."""
-    order = np.argsort(-areas(tiles.boxes), kind="stable")
-    return Fill(tiles.boxes[order], colours[tiles.token[order]], opacity)
-
-
-def _reduced(trace: Traced, tiles: Tiles, canvas: _Canvas) -> View:
+def _reduced(trace: Traced, tiles: Tiles, canvas: Canvas) -> View:
     """Cells of merged tokens in their mean colour with borders around each group; dropped cells crossed out."""
     plan = trace.plan
     region = trace.before.kind == Kind.REGION
@@ -259,7 +229,7 @@ def _count(tokens: int) -> str:
     return "1 token" if tokens == 1 else f"{tokens:,} tokens"
 
 
-def _undone(trace: Traced, picture: Picture, tokenizer: Tokenizer, canvas: _Canvas) -> Iterator[View]:
+def _undone(trace: Traced, picture: Picture, tokenizer: Tokenizer, canvas: Canvas) -> Iterator[View]:
     pictures = undone(trace, tokenizer)
     if pictures is None:
         return

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lexel.errors import UnknownLayout
+from lexel.errors import MissingKeys, UnknownLayout, WrongShape
 from lexel.loading.files import CONFIGS, JSON, Checkpoint, Fields, Tensors
 from lexel.loading.table import Table
 from lexel.pictures.prepare import Preparation
@@ -21,7 +21,21 @@ from lexel.words.value import Speller
 if TYPE_CHECKING:
     from lexel.towers._config import TextConfig
 
-LAYOUTS = ("clip", "siglip", "openclip")  # files in layouts/
+# Files in layouts/; the first that fits counts.
+LAYOUTS = (
+    "clip",
+    "siglip",
+    "openclip",
+    "dinov3",
+    "dinov2",
+    "sam",
+    "mae",
+    "vit",
+    "swin",
+    "swinv2",
+    "pvt",
+    "resnet",
+)
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -93,13 +107,14 @@ def detect(checkpoint: Checkpoint, tensors: Tensors) -> tuple[Layout, Fields, Te
     settings = {file: fields for file in CONFIGS if (fields := checkpoint.fields(file))}
     named = [layout for layout in layouts() if layout.file in settings and layout.family(settings[layout.file])]
     for layout in named:
-        whole = tensors.under(_prefix(settings[layout.file], tensors.entries))
+        whole = tensors if layout.marked(tensors) else tensors.under(_prefix(settings[layout.file], tensors.entries))
         for prefix in layout.prefixes:
             if layout.marked(bare := whole.without(prefix)):
                 return layout, settings[layout.file], bare
     for layout in layouts():
-        if not layout.file and layout.marked(tensors):
-            return layout, Fields({}, checkpoint.name), tensors
+        for prefix in () if layout.file else layout.prefixes:
+            if layout.marked(bare := tensors.without(prefix)):
+                return layout, Fields({}, checkpoint.name), bare
     if named:
         said = f"{named[0].file} says {named[0].name}, whose files have {named[0].marks[0]}"
     elif settings:
@@ -108,6 +123,19 @@ def detect(checkpoint: Checkpoint, tensors: Tensors) -> tuple[Layout, Fields, Te
     else:
         said = f"has neither {' nor '.join(CONFIGS)}"
     raise UnknownLayout(f"{said}; {tensors.first}", subject=checkpoint.name)
+
+
+def sides(shapes: Shapes, name: str, dimensions: int, *, subject: str) -> tuple[int, ...]:
+    """The shape of a tensor that says how large a model without settings is.
+
+    Raises `MissingKeys` where it is not there, `WrongShape` where it has other dimensions or an empty one.
+    """
+    if name not in shapes:
+        raise MissingKeys(f"{name} is missing, which says how large the model is", subject=subject)
+    shape = shapes[name]
+    if len(shape) != dimensions or not all(shape):
+        raise WrongShape(f"{name} is {[*shape]}, expected {dimensions} dimensions", subject=subject)
+    return shape
 
 
 def _prefix(fields: Fields, names: Collection[str]) -> str:
@@ -120,5 +148,11 @@ def _prefix(fields: Fields, names: Collection[str]) -> str:
 def _kind(fields: Fields) -> str:
     """What settings of an unknown family say of themselves."""
     trunk = fields.table("model_cfg").table("vision_cfg").values.get("timm_model_name")
-    kind = fields.values.get("model_type") or fields.values.get("architectures") or trunk or sorted(fields.values)[:5]
+    kind = (
+        fields.values.get("model_type")
+        or fields.values.get("architectures")
+        or fields.values.get("architecture")
+        or trunk
+        or sorted(fields.values)[:5]
+    )
     return repr(kind)[:80]

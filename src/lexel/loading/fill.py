@@ -17,8 +17,17 @@ from lexel.needs import torch
 
 COUNTER = "num_batches_tracked"  # of batch norms in training; old files lack it, and it begins again
 
-# Ends of keys that hold no weights: tables of indices, counters, three numbers of OpenAI's archives.
-IGNORED = ("position_ids", COUNTER, "input_resolution", "context_length", "vocab_size")
+# Ends of keys that hold no weights: tables of indices, counters, three numbers of OpenAI's archives, masks of Swin's.
+IGNORED = (
+    "position_ids",
+    COUNTER,
+    "input_resolution",
+    "context_length",
+    "vocab_size",
+    "relative_position_index",
+    "relative_coords_table",
+    "attn_mask",
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ def places(
         missing += [name for name in names if name not in tensors.entries]
         if missing:
             continue
-        shapes = [tuple(form.ours(torch.empty(tensors.shapes[name], device="meta")).shape) for name in names]
+        shapes = [_as_ours(tensors.shapes[name], form) for name in names]
         start = 0
         for name, shape in zip(names, shapes, strict=True):
             found[name] = Place(ours, start, form)
@@ -67,6 +76,14 @@ def places(
             f"{len(extra)} tensors have no place in this model, the first is {extra[0][:80]!r}", subject=subject
         )
     return found
+
+
+def _as_ours(stored: tuple[int, ...], form: Form) -> tuple[int, ...]:
+    """The shape that a stored tensor becomes; the same where it has not even the dimensions of its form."""
+    try:
+        return tuple(form.ours(torch.empty(stored, device="meta")).shape)
+    except (IndexError, RuntimeError):
+        return stored
 
 
 def _spare(name: str, unused: tuple[str, ...]) -> bool:

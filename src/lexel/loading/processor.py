@@ -5,6 +5,8 @@ processor_config.json                         the same inside "image_processor",
 open_clip_config.json, "preprocess_cfg"       OpenCLIP: resize_mode, interpolation, mean, std
 """
 
+from dataclasses import replace
+
 from PIL import Image
 
 from lexel.errors import LoadError
@@ -13,15 +15,19 @@ from lexel.pictures.prepare import (
     CLIP_MEAN,
     CLIP_STD,
     Longest,
+    LongestEdge,
     Patches,
     Preparation,
     Resize,
     Shortest,
     Squash,
 )
+from lexel.pictures.published import imagenet
 
 FILE = "preprocessor_config.json"
 OPENCLIP = "open_clip_config.json"
+
+UNROUNDED = "DINOv3ViTImageProcessorFast"  # under its published name; transformers 5 reads it without the last word
 
 KERNELS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
@@ -32,7 +38,8 @@ def preparation(checkpoint: Checkpoint, *, family: Preparation) -> Preparation:
     if settings is None and (whole := checkpoint.fields("processor_config.json")):
         settings = whole.table("image_processor")
     if settings and settings.values:
-        return _of_transformers(settings, family)
+        said = {name: value for name, value in settings.values.items() if value is not None}  # null: the class default
+        return _of_transformers(Fields(said, settings.subject), family)
     native = checkpoint.fields(OPENCLIP)
     if native and "preprocess_cfg" in native:
         return _of_openclip(native, family)
@@ -51,9 +58,12 @@ def written(preparation: Preparation) -> dict[str, JSON]:
         "image_mean": list(preparation.mean),
         "image_std": list(preparation.std),
         "do_center_crop": preparation.crop is not None,
+        "do_pad": preparation.pad is not None,
     }
     if preparation.crop:
         settings["crop_size"] = {"height": preparation.crop[0], "width": preparation.crop[1]}
+    if preparation.pad:
+        settings["pad_size"] = {"height": preparation.pad[0], "width": preparation.pad[1]}
     if preparation.rounding != "down":
         settings["crop_rounding"] = preparation.rounding  # ours: transformers reads over it, and rounds down
     if isinstance(preparation.resize, Patches):
@@ -62,12 +72,15 @@ def written(preparation: Preparation) -> dict[str, JSON]:
     elif isinstance(preparation.resize, Squash):
         kind = "SiglipImageProcessor"
         settings["size"] = {"height": preparation.resize.size[0], "width": preparation.resize.size[1]}
+    elif isinstance(preparation.resize, LongestEdge):
+        kind = "SamImageProcessor"
+        settings["size"] = {"longest_edge": preparation.resize.edge}
     elif isinstance(preparation.resize, Longest):
         raise LoadError("a letterbox has no preprocessor_config.json: transformers cannot prepare so")
     else:
         kind = "CLIPImageProcessor"
         settings["size"] = {"shortest_edge": preparation.resize.edge} if preparation.resize else None
-    return {"image_processor_type": kind, **settings}
+    return {"image_processor_type": kind if preparation.rounded else UNROUNDED, **settings}
 
 
 def written_openclip(preparation: Preparation) -> dict[str, JSON]:
@@ -85,8 +98,11 @@ def written_openclip(preparation: Preparation) -> dict[str, JSON]:
 
 
 def _of_transformers(settings: Fields, family: Preparation) -> Preparation:
+    if "crop_pct" in settings:
+        settings, family = _share(settings)
     scale = settings.number("rescale_factor", 1 / 255) if settings.flag("do_rescale", True) else 1.0
     normalised = settings.flag("do_normalize", True)
+    kind = settings.text("image_processor_type")
     return Preparation(
         resize=_resize(settings, family) if settings.flag("do_resize", True) else None,
         crop=_crop(settings, family),
@@ -95,7 +111,21 @@ def _of_transformers(settings: Fields, family: Preparation) -> Preparation:
         scale=scale,
         mean=settings.three("image_mean", family.mean) if normalised else (0.0, 0.0, 0.0),
         std=settings.three("image_std", family.std) if normalised else (1.0, 1.0, 1.0),
+        pad=_pad(settings, family),
+        rounded=kind.removesuffix("Fast") != UNROUNDED.removesuffix("Fast") if kind else family.rounded,
     )
+
+
+def _share(settings: Fields) -> tuple[Fields, Preparation]:
+    """Settings of `ConvNextImageProcessor` (ResNet's) without those of size, and the preparation that these say."""
+    share = settings.number("crop_pct", 0.875)
+    old = isinstance(settings.values.get("size"), int)
+    edge = settings.count("size", 384) if old else settings.table("size").count("shortest_edge", 384)
+    if not 0.1 <= share <= 1 or settings.flag("do_center_crop", False):
+        raise LoadError(f"crop_pct is {share}, expected 0.1…1 and no other crop", subject=settings.subject)
+    rest = {name: value for name, value in settings.values.items() if name not in ("size", "do_center_crop")}
+    said = imagenet(edge, share)
+    return Fields(rest, settings.subject), said if settings.flag("do_resize", True) else replace(said, crop=None)
 
 
 def _resize(settings: Fields, family: Preparation) -> Resize | None:
@@ -104,8 +134,11 @@ def _resize(settings: Fields, family: Preparation) -> Resize | None:
         return Patches(settings.count("patch_size", family.resize.patch_size), most)
     if "size" not in settings:
         return family.resize
-    if isinstance(settings.values["size"], int):  # files older than 2023; SigLIP never had them
-        return Shortest(settings.count("size", 1))
+    if isinstance(family.resize, LongestEdge):
+        return LongestEdge(settings.table("size").count("longest_edge", family.resize.edge))
+    if isinstance(settings.values["size"], int):  # files older than 2023: of a side, or of both, as the family has it
+        edge = settings.count("size", 1)
+        return Squash((edge, edge)) if isinstance(family.resize, Squash) else Shortest(edge)
     size = settings.table("size")
     if "shortest_edge" in size and "longest_edge" not in size:
         return Shortest(size.count("shortest_edge", 1))
@@ -118,6 +151,12 @@ def _crop(settings: Fields, family: Preparation) -> tuple[int, int] | None:
     if not settings.flag("do_center_crop", family.crop is not None):
         return None
     return settings.size("crop_size", 224) if "crop_size" in settings else family.crop
+
+
+def _pad(settings: Fields, family: Preparation) -> tuple[int, int] | None:
+    if family.pad is None or not settings.flag("do_pad", True):
+        return None
+    return settings.size("pad_size", family.pad[0]) if "pad_size" in settings else family.pad
 
 
 def _kernel(settings: Fields, family: Preparation) -> Image.Resampling:

@@ -24,7 +24,7 @@ Change: TypeAlias = "Callable[[torch.Tensor], torch.Tensor]"
 
 @dataclass(frozen=True)
 class Form:
-    """How a tensor is stored, where not as ours: `ours(theirs)`, `theirs(ours)`. Both are views, nothing is copied."""
+    """How a tensor is stored, where not as ours: `ours(theirs)`, `theirs(ours)`. Views, but for a bias of keys."""
 
     ours: Change
     theirs: Change
@@ -35,6 +35,21 @@ def _patches(flat: "torch.Tensor") -> "torch.Tensor":
     return flat.view(len(flat), side, side, 3).permute(0, 3, 1, 2)
 
 
+def _without_keys(bias: "torch.Tensor") -> "torch.Tensor":
+    return bias.view(3, -1)[::2].flatten() if bias.ndim == 1 and len(bias) % 3 == 0 else bias
+
+
+def _with_keys(bias: "torch.Tensor") -> "torch.Tensor":
+    whole = bias.new_zeros(3, len(bias) // 2)
+    whole[::2] = bias.view(2, -1)
+    return whole.flatten()
+
+
+def _raster(cells: "torch.Tensor") -> "torch.Tensor":
+    side = math.isqrt(len(cells))
+    return cells.view(1, side, side, -1)
+
+
 FORMS = {
     "": Form(lambda x: x, lambda x: x),
     "transposed": Form(lambda x: x.mT, lambda x: x.mT),
@@ -42,6 +57,9 @@ FORMS = {
     "[1]": Form(lambda x: x.reshape(()) if x.numel() == 1 else x, lambda x: x.reshape(1)),
     "[1,1,D]": Form(lambda x: x.flatten(), lambda x: x[None, None]),
     "[1,N,D]": Form(lambda x: x.flatten(0, -2), lambda x: x[None]),
+    "[1,h,w,D]": Form(lambda x: x.flatten(0, -2), _raster),
+    "[O,D,1,1]": Form(lambda x: x.flatten(1), lambda x: x[:, :, None, None]),
+    "[q,k,v]": Form(_without_keys, _with_keys),
     "[D,P·P·3]": Form(_patches, lambda x: x.permute(0, 2, 3, 1).flatten(1)),
 }
 

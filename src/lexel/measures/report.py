@@ -20,6 +20,7 @@ from lexel.drawing import html
 from lexel.drawing.difference import decibels
 from lexel.drawing.html import Html, code
 from lexel.drawing.marks import Drawing, Raster
+from lexel.drawing.paint import pca
 from lexel.drawing.plots import Series, plot
 from lexel.drawing.views import View, views
 from lexel.measures.bits import bits
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 
 SIDE = 360  # pixels of the longest side of a drawing
 TELLING = ("Merged and dropped", "Merged", "Kept", "Tokens")  # the first of these that there is opens a gallery
-LAST = "Reconstruction"
-DENSE = 100  # pixels: where tokens have fewer, their lines hide the picture, and what they give back tells more
+ENDS = ("Reconstruction", "Components")  # the first of these that there is ends it: what cannot be undone has colours
+DENSE = 100  # pixels: where tokens have fewer, their lines hide the picture, and the end tells more
 TITLES: dict[str, Codec] = {"JPEG": "jpeg", "WebP": "webp"}
 
 
@@ -63,7 +64,8 @@ def report(comparison: "Comparison") -> str:
         html.paragraph(
             "Bits are those of the tokens as stored; headers of files and codebooks are not counted, nor are those of "
             "codecs. What a reducer merged comes back as its mean, what it dropped looks like the nearest that was "
-            "kept. A method beats a baseline where its mean squared error is lower. PSNR is in dB; ms is the median of "
+            "kept. What a network made of a picture cannot be undone and has no PSNR: what it is worth, its use has to "
+            "show. A method beats a baseline where its mean squared error is lower. PSNR is in dB; ms is the median of "
             "the runs of a picture, MB the most memory of a process that does nothing else."
         ),
     ]
@@ -151,15 +153,19 @@ def _seen(methods: Sequence[Pipeline], picture: Picture, name: str, *, whole: bo
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # notes stand in the table
             trace = method.trace([picture])
-        seen = {view.title: view for view in views(trace, picture, method.tokenizer, longest=SIDE)}
+        drawn = views(trace, picture, method.tokenizer, longest=SIDE)
+        if ENDS[0] not in (view.title for view in drawn) and trace.after.space.kind == "vectors":
+            drawn += pca(trace, [picture], longest=SIDE)[1:]
+        seen = {view.title: view for view in drawn}
         first = next(title for title in TELLING if title in seen)
-        shown = [view for title, view in seen.items() if title != "Picture" and (whole or title in (first, LAST))]
+        last = next((title for title in ENDS if title in seen), first)
+        shown = [view for title, view in seen.items() if title != "Picture" and (whole or title in (first, last))]
         rate = bits(trace.after)
         shown += [_coded(picture, title, at_most(rate)) for title, at_most in codecs.items()]
         shown = [*shown[:1], *shown[1:][1 - html.GALLERY :]]  # of too many, those in the middle are left out
         drawing = seen[first].drawing
-        hidden = first == "Tokens" and LAST in seen and drawing.height * drawing.width < DENSE * trace.before.total
-        chosen = shown.index(seen[LAST if hidden else first])
+        hidden = last != ENDS[0] or drawing.height * drawing.width < DENSE * trace.before.total
+        chosen = shown.index(seen[last if first == "Tokens" and hidden else first])
         sections.append([html.heading(code(str(method)), 3), html.gallery(shown, name=f"{name}-{at}", chosen=chosen)])
     return html.columns(sections)
 

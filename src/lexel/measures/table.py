@@ -30,6 +30,8 @@ def remarks(standing: Standing) -> str:
         said.append(f"beats {', '.join(standing.beats)}")
     elif standing.beats_none:
         said.append("beats none of its baselines")
+    elif row.mse is None and not row.error:
+        said.append("cannot be undone")
     if row.seen:
         said.append("was learned from these pictures")
     failed = [f"{other.way} gave no result" for other in standing.baselines if other.error and not row.error]

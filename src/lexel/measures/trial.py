@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from statistics import mean
 
+from lexel.errors import LoadError, TokensError
 from lexel.measures.bits import bits
 from lexel.measures.codecs import Codec, Coded, encode, ladder
 from lexel.measures.meter import Cost, metered
@@ -118,7 +119,10 @@ def _undone(method: Pipeline, tokens: Tokens, picture: Picture) -> tuple[float |
     undo: Callable[[Tokens], list[Picture]] | None = getattr(method.tokenizer, "detokenize", None)
     if undo is None:
         return None, None
-    [back] = undo(tokens)
+    try:
+        [back] = undo(tokens)
+    except (LoadError, TokensError):  # its decoder was not saved, or its tokens were merged inside
+        return None, None
     return _distance(picture.pixels, pillow_bicubic(back.pixels, (picture.pixels.shape[0], picture.pixels.shape[1])))
 
 

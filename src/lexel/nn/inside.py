@@ -3,19 +3,18 @@
 Packed + keys + attention rows ─► Evidence ─► selector ─► Plan ─► fewer Packed tokens, heavier ones
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TypeAlias, cast
 
 from lexel.errors import BadArguments, MissingNeed
 from lexel.needs import torch
 from lexel.ragged.packed import Packed
 from lexel.ragged.plan import Plan
-from lexel.shapes import Array, Float, Num
+from lexel.shapes import Array, Bool, Float, Num
 from lexel.tokens.protocols import Evidence, Selector
 
-# Rows a token by the name of their evidence, a column a head: keys [N, H, d], attention rows [N, H].
-Seen = Mapping[str, Float[torch.Tensor, "N H ..."]]
+# Rows a token by the name of their evidence, a column a head: keys [N, H, d], attention rows [N, H], rollout [N, 1].
+Seen: TypeAlias = dict[str, Float[torch.Tensor, "N ..."]]
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def decide(inside: Inside, packed: Packed, seen: Seen, *, layer: int, depth: int
     return inside.selector.plan(evidence)
 
 
-def apply(plan: Plan, packed: Packed, selector: Selector) -> Packed:
+def apply(plan: Plan, packed: Packed, selector: Selector | None = None) -> Packed:
     """What `plan` makes of the tokens. A selector whose merge is not a mean brings its own."""
     if not plan.joins and len(plan.source) == len(packed.x):
         return packed
@@ -88,6 +87,12 @@ def apply(plan: Plan, packed: Packed, selector: Selector) -> Packed:
         grid=packed.grid * whole[:, None] if plan.grid is None else _tensor(plan.grid),
         places=None if packed.places is None else averaged(plan, packed.places, packed),
     )
+
+
+def kept(packed: Packed, rows: Bool[torch.Tensor, "N"]) -> tuple[Packed, Plan]:
+    """The tokens at `rows` alone, and the plan that took them."""
+    plan = Plan.keep(_array(rows), _array(packed.splits))
+    return apply(plan, packed), plan
 
 
 def averaged(plan: Plan, rows: Num[torch.Tensor, "N *rest"], packed: Packed) -> Num[torch.Tensor, "M *rest"]:

@@ -1,4 +1,4 @@
-"""The small modules that every block is made of: linear layers on our kernel, activations, MLPs, a scale."""
+"""The small modules that towers are made of: linear layers on our kernel, embeddings, activations, MLPs, a scale."""
 
 from lexel.kernels.linear import linear
 from lexel.needs import torch
@@ -36,6 +36,14 @@ class Scale(torch.nn.Module):
     def forward(self, x: Float[torch.Tensor, "N D"]) -> Float[torch.Tensor, "N D"]:
         """Each channel by itself."""
         return x * self.weight
+
+
+class Embedding(torch.nn.Embedding):
+    """torch's table of vectors, at zero until a checkpoint fills it."""
+
+    def reset_parameters(self) -> None:
+        """Nothing is drawn. torch would draw even where there is no memory, and load its compiler for that: 1.5 s."""
+        torch.nn.init.zeros_(self.weight)
 
 
 class QuickGELU(torch.nn.Module):

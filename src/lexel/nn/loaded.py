@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from lexel.towers._backbone import Backbone
 
 M = TypeVar("M", bound=torch.nn.Module)
+T = TypeVar("T")  # a module, too, under the name of a protocol that it keeps
 
 
 class Loaded(torch.nn.Module):
@@ -39,8 +40,14 @@ class Loaded(torch.nn.Module):
         lexel.save(cast("Backbone", self), os.fspath(folder))
 
 
-def changed(module: M, **children: object) -> M:
-    """The same module with other children under these names; every weight is shared, nothing is copied."""
+def changed(module: T, **parts: object) -> T:
+    """The same module with other children, parameters or attributes under these names.
+
+    Every other weight is shared, nothing is copied.
+    """
     other = copy(module)
-    other.__dict__["_modules"] = {**module._modules, **children}
+    for kind in ("_modules", "_parameters"):
+        other.__dict__[kind] = {**getattr(module, kind)}
+    for name, part in parts.items():
+        setattr(other, name, part)
     return other

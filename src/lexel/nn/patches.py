@@ -31,7 +31,7 @@ class PatchEmbedding(torch.nn.Module):
         grids = [(x.shape[1] // p, x.shape[2] // p) for x in pictures]
         weight = self.weight.flatten(1)
         stacks = [batch] if isinstance(batch, torch.Tensor) else [x[None] for x in pictures]
-        rows = [_rows(stack.to(weight), p) for stack in stacks]
+        rows = [patch_rows(stack.to(weight), p) for stack in stacks]
         return linear(torch.cat([weight[:0], *rows]), weight, self.bias), grids
 
 
@@ -70,7 +70,8 @@ def prefixed(
     return packed(torch.cat([x[:0], *(part for some in cells for part in (first, some))]), grids, first=kinds)
 
 
-def _rows(stack: Float[torch.Tensor, "b 3 H W"], p: int) -> Float[torch.Tensor, "n k"]:
+def patch_rows(stack: Float[torch.Tensor, "b 3 H W"], p: int) -> Float[torch.Tensor, "n k"]:
+    """The pixels of every patch of `p` a side, in the order channel, row, column."""
     h, w = stack.shape[2] // p, stack.shape[3] // p
     cells = stack[:, :, : h * p, : w * p].unflatten(3, (w, p)).unflatten(2, (h, p))
     return cells.permute(0, 2, 4, 1, 3, 5).reshape(len(stack) * h * w, -1)

@@ -27,6 +27,7 @@ from lexel.tokens.value import Tokens
 
 Part: TypeAlias = Tokenizer | Selector | Step
 
+PATCH_SIZE = "patch_size"  # the one argument of a model that makes another model of it; the others are `tokenize`'s
 MODEL = re.compile(r"[/:@]")  # in a name: `org/name`, `./folder`, `prefix:…`; a method has none of these
 
 
@@ -50,6 +51,24 @@ class Tower(Protocol):
         ...
 
 
+@runtime_checkable
+class Flexible(Protocol):
+    """What takes patches of another size."""
+
+    def with_patch_size(self, patch_size: int) -> "Flexible":
+        """The same tower with patches of so many pixels."""
+        ...
+
+
+@runtime_checkable
+class Undone(Tokenizer, Protocol):
+    """A tokenizer that gives pictures back."""
+
+    def detokenize(self, tokens: Tokens) -> list[Picture]:
+        """The pictures again."""
+        ...
+
+
 def resolve(stage: Stage) -> object:
     """The object that a stage names, with what stands inside it.
 
@@ -68,7 +87,10 @@ def resolve(stage: Stage) -> object:
             message = f"selectors stand inside, and {inside.stage.name} is none"
             raise BadArguments(point(str(stage), len(plain), message))
         made = made.inside(selector, layers=inside.layers)
-    return Asked(made, stage.kwargs) if is_model and isinstance(made, Tokenizer) and stage.kwargs else made
+    asked = {name: value for name, value in stage.kwargs.items() if name != PATCH_SIZE}
+    if not (is_model and isinstance(made, Tokenizer) and asked):
+        return made
+    return AskedAndUndone(made, asked) if isinstance(made, Undone) else Asked(made, asked)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +117,17 @@ class Asked:
 
     def __repr__(self) -> str:
         [stage] = parse(repr(self.model)).stages
-        return str(replace(stage, kwargs={**self.arguments}))
+        return str(replace(stage, kwargs={**stage.kwargs, **self.arguments}))
+
+
+class AskedAndUndone(Asked):
+    """…and that can give pictures back."""
+
+    model: Undone
+
+    def detokenize(self, tokens: Tokens) -> list[Picture]:
+        """The pictures, as the model gives them back."""
+        return self.model.detokenize(tokens)
 
 
 def _method(stage: Stage) -> object:
@@ -110,14 +142,22 @@ def _method(stage: Stage) -> object:
 
 
 def _model(stage: Stage) -> object:
-    """The model of that name; the arguments of the stage are those of its `tokenize`."""
+    """The model of that name. Its arguments are those of its `tokenize`, and the size of its patches."""
     from lexel.loading.load import load
 
-    model = load(stage.name)
+    model: object = load(stage.name)
+    assert isinstance(model, Tokenizer)
     signature = inspect.signature(model.tokenize)
     own = [p for p in signature.parameters.values() if p.name not in ("pictures", "keep")]
+    if isinstance(model, Flexible):
+        own.append(inspect.Parameter(PATCH_SIZE, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=int))
     _check_arguments(stage, signature.replace(parameters=own))
-    return model
+    size = stage.kwargs.get(PATCH_SIZE)
+    if size is None or not isinstance(model, Flexible):
+        return model
+    if not isinstance(size, int) or isinstance(size, bool):
+        raise BadArguments(f"patch_size is a whole number of pixels, not {size!r}", subject=str(stage))
+    return model.with_patch_size(size)
 
 
 def wire(

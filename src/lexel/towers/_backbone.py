@@ -17,12 +17,13 @@ import numpy as np
 
 from lexel.errors import BadArguments, LoadError, MissingNeed
 from lexel.needs import torch
+from lexel.nn import flexi
 from lexel.nn.loaded import Loaded, changed
 from lexel.nn.patches import Pixels
 from lexel.nn.transformer import Traced
 from lexel.pictures.picture import Picture
 from lexel.pictures.prepare import Preparation, View
-from lexel.pipelines.grammar import Inside, Stage, parse
+from lexel.pipelines.grammar import Inside, Stage, Value, parse
 from lexel.ragged.packed import Packed
 from lexel.runs.threads import each
 from lexel.shapes import Array, Float
@@ -93,6 +94,7 @@ class Backbone(Loaded):
         self.image = image
         self.preparation, self.name, self.digest = preparation, name, digest
         self._inside: tuple[Inside, ...] = ()
+        self._asked: dict[str, Value] = {}
 
     @property
     def offers(self) -> frozenset[str]:
@@ -119,6 +121,23 @@ class Backbone(Loaded):
         other._inside = (*self._inside, Inside(layers, stage))
         return other
 
+    def with_patch_size(self: B, patch_size: int) -> B:
+        """The same model for patches of `patch_size` pixels, on pictures of the same size: FlexiViT's resize.
+
+        All weights are shared but those of the patches, and positions are resampled. `google/…(patch_size=32)` in a
+        pipeline. A model that was not trained so has coarser features, not the same ones: its tokens are another
+        space's. Raises `BadArguments` for a tower without patches, and for patches that were changed before.
+
+            vit.with_patch_size(32).tokenize(pictures)     # <50 tokens of 1 picture: vectors of …, 768 wide, float32>
+        """
+        if self._asked:
+            raise BadArguments(f"{self!r} has patches that were resized: resize those that it was loaded with")
+        image = flexi.with_patch_size(self._image(), patch_size, self.preparation.kernel)
+        other = changed(self, image=image)
+        other.digest = f"{self.digest} patch {patch_size}"
+        other._asked = {"patch_size": patch_size}
+        return other
+
     def tokenize(
         self, pictures: Iterable[Picture], *, tiles: tuple[int, int] | None = None, keep: Collection[str] = ()
     ) -> Tokens:
@@ -127,7 +146,8 @@ class Backbone(Loaded):
         tiles   (rows, columns): look at so many tiles of each picture instead of at the family's one crop, for detail
                 and for what lies at the edge. Tokens come tile by tile; the column `crop` says which
         keep    evidence for selectors, a column each: "keys", "attention.cls", "attention.received"; of the last
-                layer, or "attention.cls@-2"; mean of the heads, or "attention.cls.joined"
+                layer, or "attention.cls@-2"; mean of the heads, or "attention.cls.joined". For eyes there is
+                "attention.rollout" of all layers, which needs n² numbers a picture
 
             dino.tokenize(pictures)              # <257 tokens of 1 picture: vectors of …, 384 wide, float32>
 
@@ -163,7 +183,7 @@ class Backbone(Loaded):
         return self.embed(a) @ self.embed(b).T
 
     def __repr__(self) -> str:
-        return str(Stage(self.name, inside=self._inside))
+        return str(Stage(self.name, kwargs=self._asked, inside=self._inside))
 
     def _tokens(
         self,

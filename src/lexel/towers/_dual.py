@@ -101,7 +101,8 @@ class Dual(Backbone):
                 and for what lies at the edge. Tokens come tile by tile; the column `crop` says which
         space   "shared": projected where words live
         keep    evidence for selectors, a column each: "keys", "attention.cls", "attention.received"; of the last
-                layer, or "attention.cls@-2"; mean of the heads, or "attention.cls.joined"
+                layer, or "attention.cls@-2"; mean of the heads, or "attention.cls.joined". For eyes there is
+                "attention.rollout" of all layers, which needs n² numbers a picture
 
             clip.tokenize(pictures)              # <197 tokens of 1 picture: vectors of …, 768 wide, float32>
 

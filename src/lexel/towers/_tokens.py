@@ -9,12 +9,12 @@ from lexel.needs import torch
 from lexel.nn.patches import Pixels
 from lexel.nn.transformer import Traced
 from lexel.pictures.picture import Picture
-from lexel.pictures.prepare import View
+from lexel.pictures.prepare import Size, View
 from lexel.ragged.packed import Packed
 from lexel.ragged.plan import Plan
 from lexel.ragged.torch_ops import host
 from lexel.shapes import Array, Float, Int
-from lexel.tokens.meaning import PictureTable, Space, implied_boxes
+from lexel.tokens.meaning import Kind, PictureTable, Space, edges, implied_boxes
 from lexel.tokens.value import Tokens
 
 
@@ -32,25 +32,31 @@ def tokens_of(
 
     The tower's tensors are about the rows before the first block and after the last; `data` may be another space's.
     `views` are what the rasters cover, see `seen_by`; `level` is the scale of all tokens. With `crops`, each
-    picture has so many views, one after the other, and a column `crop` says which.
+    picture has so many views, one after the other, and a column `crop` says which. A token of the margin beside a
+    picture shows nothing of it: it is padding, and the raster is that of the others.
     """
     start, end = traced.start, traced.packed
     each = crops or 1
     alone = [picture for picture in pictures for _ in range(each)]
-    table = PictureTable.of(alone, views, [(h, w) for h, w in start.grid.tolist()])
+    grids, rasters = ([(h, w) for h, w in packed.grid.tolist()] for packed in (start, end))
+    table = PictureTable.of(alone, views, grids)
     boxes = implied_boxes(table, host(start.kind), host(start.splits))
     assert boxes is not None  # a tower's rows are its rasters
     plans = [plan.host() for plan in traced.plans]
     if plans:
         boxes = reduce(Plan.then, plans).union(boxes)
+    margin = (boxes[:, 0] >= boxes[:, 2]) | (boxes[:, 1] >= boxes[:, 3])
+    shown = np.float32(np.clip(table.views, 0, 1)).repeat(np.diff(host(end.splits)), axis=0)
+    inside = [_inside(view, grid) for view, grid in zip(views, grids, strict=True)]
+    rasters = [_raster(*three) for three in zip(grids, [grid for _, grid in inside], rasters, strict=True)]
     tokens = Tokens(
         data=_floats(data),
-        boxes=boxes,
-        kind=host(end.kind),
+        boxes=np.where(margin[:, None], shown, boxes),
+        kind=np.where(margin, np.int8(Kind.PADDING), host(end.kind)),
         mass=np.ones(len(boxes), np.float32) if end.mass is None else host(end.mass),
         level=np.full(len(boxes), level, np.int16),
         splits=host(end.splits)[::each],
-        pictures=PictureTable.of(pictures, views, [(h, w) for h, w in end.grid.tolist()], crops=each),
+        pictures=PictureTable.of(pictures, [view for view, _ in inside], rasters, crops=each),
         space=space,
         columns={name: _floats(rows) for name, rows in traced.kept.items()},
     )
@@ -61,6 +67,32 @@ def _crop(packed: Packed, crops: int) -> Int[Array, "N"]:
     """Which crop of its picture each token is of, int16."""
     counts = np.array(packed.counts, np.int64)
     return np.repeat((np.arange(len(counts)) % crops).astype(np.int16), counts)
+
+
+def _inside(view: View, grid: Size) -> tuple[View, Size]:
+    """The part of a raster over `view` whose cells show something of the picture."""
+    x0, x1, columns = _span(view[0], view[2], grid[1])
+    y0, y1, rows = _span(view[1], view[3], grid[0])
+    return (x0, y0, x1, y1), (rows, columns)
+
+
+def _span(start: float, stop: float, count: int) -> tuple[float, float, int]:
+    lines = edges(start, stop, count)
+    kept = np.flatnonzero(lines[:-1] < lines[1:])
+    if len(kept) == count:
+        return start, stop, count
+    cell = (stop - start) / count
+    return start + int(kept[0]) * cell, start + (int(kept[-1]) + 1) * cell, len(kept)
+
+
+def _raster(start: Size, inside: Size, end: Size) -> Size:
+    """The raster of tokens that came as `start`, of which `inside` show something, and left as `end`.
+
+    (0, 0) where a selector made another raster and some of its cells may be of the margin.
+    """
+    if end == start:
+        return inside
+    return end if inside == start else (0, 0)
 
 
 def seen_by(cell: int, pixels: Pixels, views: Sequence[View], traced: Traced) -> list[View]:

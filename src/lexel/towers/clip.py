@@ -19,7 +19,7 @@ import numpy as np
 from lexel.errors import BadArguments
 from lexel.needs import torch
 from lexel.nn.inside import Inside
-from lexel.nn.layers import Linear
+from lexel.nn.layers import Embedding, Linear
 from lexel.nn.loaded import changed
 from lexel.nn.patches import PatchEmbedding, Pixels, prefixed
 from lexel.nn.pooling import class_tokens
@@ -36,7 +36,7 @@ from lexel.words.value import Words
 class ClipImage(torch.nn.Module):
     """The image tower. Without weights until a state is loaded into it."""
 
-    offers = frozenset({"keys", "attention.cls", "attention.received"})
+    offers = frozenset({"keys", "attention.cls", "attention.received", "attention.rollout"})
 
     def __init__(self, config: ImageConfig) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class ClipText(torch.nn.Module):
         super().__init__()
         blocks = config.blocks
         self.config = config
-        self.words = torch.nn.Embedding(config.vocab_size, blocks.width)
+        self.words = Embedding(config.vocab_size, blocks.width)
         self.positions = torch.nn.Parameter(torch.zeros(config.length, blocks.width))
         self.transformer = blocks.transformer(causal=True)
         self.norm_out = torch.nn.LayerNorm(blocks.width, blocks.eps)

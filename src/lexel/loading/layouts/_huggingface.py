@@ -1,5 +1,6 @@
-"""The config.json of Hugging Face's dual encoders: sparse, so that every field has its class default here."""
+"""The config.json of Hugging Face: sparse, so that every field has its class default in the file of its family."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lexel.errors import LoadError, MissingKeys
@@ -8,7 +9,7 @@ from lexel.loading.files import JSON, Fields
 from lexel.loading.table import depth
 from lexel.towers._config import Blocks, ImageConfig, TextConfig
 
-ACTIVATIONS = ("quick_gelu", "gelu", "gelu_pytorch_tanh", "gelu_new")
+ACTIVATIONS = ("quick_gelu", "gelu", "gelu_pytorch_tanh", "gelu_new", "silu")
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,21 @@ class Family:
         return fields.table(old if old in fields else f"{which}_config")
 
     def blocks(self, fields: Fields, default: Blocks, shapes: Shapes, where: str) -> Blocks:
-        """The numbers of one stack of blocks. Raises `MissingKeys` where the file has fewer than it says."""
-        blocks = Blocks(
-            width=fields.count("hidden_size", default.width),
-            depth=fields.count("num_hidden_layers", default.depth),
-            heads=fields.count("num_attention_heads", default.heads),
-            hidden=fields.count("intermediate_size", default.hidden),
-            activation=fields.text("hidden_act", default.activation),
-            eps=fields.number("layer_norm_eps", default.eps),
-        )
-        return checked(blocks, shapes, where, fields.subject)
+        """The numbers of one stack of blocks, see `blocks`."""
+        return blocks(fields, default, shapes, where)
+
+
+def blocks(fields: Fields, default: Blocks, shapes: Shapes, where: str) -> Blocks:
+    """The numbers of one stack of blocks. Raises `MissingKeys` where the file has fewer than it says."""
+    said = Blocks(
+        width=fields.count("hidden_size", default.width),
+        depth=fields.count("num_hidden_layers", default.depth),
+        heads=fields.count("num_attention_heads", default.heads),
+        hidden=fields.count("intermediate_size", default.hidden),
+        activation=fields.text("hidden_act", default.activation),
+        eps=fields.number("layer_norm_eps", default.eps),
+    )
+    return checked(said, shapes, where, fields.subject)
 
 
 def checked(blocks: Blocks, shapes: Shapes, where: str, subject: str) -> Blocks:
@@ -65,6 +71,14 @@ def checked(blocks: Blocks, shapes: Shapes, where: str, subject: str) -> Blocks:
     if blocks.activation not in ACTIVATIONS:
         raise LoadError(f"hidden_act is {blocks.activation[:40]!r}, expected {', '.join(ACTIVATIONS)}", subject=subject)
     return blocks
+
+
+def counts(fields: Fields, name: str, default: Sequence[int]) -> tuple[int, ...]:
+    """A list of whole numbers, one a stage. Raises `LoadError` for anything else."""
+    values = fields.values.get(name, [*default])
+    if not isinstance(values, list) or not values:
+        raise LoadError(f"{name} is {values!r}"[:80] + ", expected a list of whole numbers", subject=fields.subject)
+    return tuple(Fields({name: value}, fields.subject).count(name, 1) for value in values)
 
 
 def settings(

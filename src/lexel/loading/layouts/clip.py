@@ -9,7 +9,7 @@ from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts._huggingface import Family, settings, written
 from lexel.loading.spellers import plain_clip_words
 from lexel.loading.table import Table
-from lexel.pictures.prepare import clip
+from lexel.pictures.published import clip
 from lexel.towers._config import Blocks, ImageConfig, TextConfig
 
 BLOCK = Table.of("""

@@ -18,7 +18,7 @@ from lexel.loading.layouts._huggingface import checked
 from lexel.loading.spellers import openclip_piece_words, published_clip_words
 from lexel.loading.table import Table, depth
 from lexel.nn.positions import Resampling
-from lexel.pictures.prepare import clip, siglip
+from lexel.pictures.published import clip, siglip
 from lexel.towers._config import Blocks, ImageConfig, TextConfig
 from lexel.towers._modified_resnet import ResNetConfig
 

@@ -13,7 +13,7 @@ from lexel.loading.layouts.clip import BLOCK
 from lexel.loading.spellers import piece_words
 from lexel.loading.table import Table
 from lexel.nn.positions import Resampling
-from lexel.pictures.prepare import naflex, siglip
+from lexel.pictures.published import naflex, siglip
 from lexel.towers._config import Blocks, ImageConfig, TextConfig
 
 KEYS = Table.of("""

@@ -1,0 +1,87 @@
+"""How each published family prepares pictures, where no file beside a checkpoint says otherwise.
+
+    shorter side, then the centre      clip, dinov2, imagenet (ResNet)
+    squash                             siglip, vit, dinov3, squashed (PVT, Swin); deit, and then the centre
+    whole patches of their own aspect  naflex
+    longer side, then a margin         sam
+
+Each is equal to the image processor of `transformers` that its docstring names.
+"""
+
+from PIL import Image
+
+from lexel.pictures.prepare import LongestEdge, Patches, Preparation, Resize, Shortest, Squash
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+HALF = (0.5, 0.5, 0.5)
+
+
+def clip(size: int) -> Preparation:
+    """CLIP's own, as `CLIPImageProcessor` has it: shorter side, centre crop, bicubic."""
+    return Preparation(Shortest(size), crop=(size, size))
+
+
+def siglip(size: int) -> Preparation:
+    """SigLIP's own, as `SiglipImageProcessor` has it: squash, bicubic, −1…1."""
+    return Preparation(Squash((size, size)), mean=HALF, std=HALF)
+
+
+def naflex(patch_size: int, most: int) -> Preparation:
+    """SigLIP 2's NaFlex, as `Siglip2ImageProcessor` has it: whole patches, bilinear, −1…1."""
+    return Preparation(Patches(patch_size, most), kernel=Image.Resampling.BILINEAR, mean=HALF, std=HALF)
+
+
+def vit(size: int) -> Preparation:
+    """ViT's own, as `ViTImageProcessor` has it: squash, bilinear, −1…1. Published files may say other numbers."""
+    return Preparation(Squash((size, size)), kernel=Image.Resampling.BILINEAR, mean=HALF, std=HALF)
+
+
+def deit(size: int) -> Preparation:
+    """DeiT's own, as `DeiTImageProcessor` has it: squash to 256 for 224, centre crop, bicubic, −1…1."""
+    larger = size * 256 // 224
+    return Preparation(Squash((larger, larger)), crop=(size, size), mean=HALF, std=HALF)
+
+
+def dinov2() -> Preparation:
+    """DINOv2's own, as `BitImageProcessor` has it with the published settings: shorter side 256, centre 224, bicubic.
+
+    Whatever the model's own size is: the published models were evaluated so.
+    """
+    return Preparation(Shortest(256), crop=(224, 224), mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+
+def dinov3(size: int) -> Preparation:
+    """DINOv3's own, as `DINOv3ViTImageProcessor` has it: squash, bilinear, not rounded between."""
+    return Preparation(
+        Squash((size, size)),
+        kernel=Image.Resampling.BILINEAR,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        rounded=False,
+    )
+
+
+def squashed(size: int) -> Preparation:
+    """PVT's and Swin's own, as `PvtImageProcessor` and Swin's published files have it: bicubic, ImageNet's mean."""
+    return Preparation(Squash((size, size)), mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+
+def imagenet(size: int, crop_pct: float = 0.875) -> Preparation:
+    """As most networks are judged on ImageNet, and as `ConvNextImageProcessor` of ResNet's files has it.
+
+    Shorter side of `size / crop_pct`, 256 for 224, then the centre; from 384 on all of the picture, squashed.
+    """
+    resize: Resize = Shortest(int(size / crop_pct)) if size < 384 else Squash((size, size))
+    crop = (size, size) if size < 384 else None
+    return Preparation(resize, crop, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+
+def sam(size: int) -> Preparation:
+    """SAM's own, as `SamImageProcessor` has it: longer side, bilinear, ImageNet's mean, zeros up to a square."""
+    return Preparation(
+        LongestEdge(size),
+        kernel=Image.Resampling.BILINEAR,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        pad=(size, size),
+    )
