@@ -44,6 +44,7 @@ def cached(
         for chunk in chunks:
             dice.append(_Dice.now())
             features.append(encode(chunk))
+    torch.clear_autocast_cache()  # older versions of torch would take weights without a graph from it again
     together = [torch.cat(parts) for parts in zip(*features, strict=True)]
     leaves = [x.detach().requires_grad_() for x in (*together, *learned)]
     value = loss(*leaves)

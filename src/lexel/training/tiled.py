@@ -8,8 +8,8 @@
              └────┴────┴──┘
 
 Papers   CLIP: Inf-CL, Cheng et al. 2024, arXiv 2410.17243; SigLIP's ring: Zhai et al. 2023, arXiv 2303.15343
-Cost     products of B²·D: CLIP 4 (the plain loss 3), SigLIP 3; memory 4·B·D, and three tiles. The tiles stay in the
-         cache of the processor, which is worth more than the fourth product costs (`python bench/contrastive.py`)
+Cost     products of B²·D: CLIP 4 (the plain loss 3), SigLIP 3; memory a few times B·D, and three tiles. Tiles stay in
+         the processor's cache, which is worth more than the fourth product costs (`python bench/contrastive.py`)
 Rule     gradients are computed together with the value, where anything wants them, and only scaled by `backward`;
          so nothing is kept but they, and all talk between processes is in the forward pass
 
@@ -129,7 +129,7 @@ def _clip(
         d_images[i].addmm_(weights, everyone[j], alpha=0.5 / b)
         d_everyone[j].addmm_(weights.T, scaled[i], alpha=0.5 / b)
     d_images *= scale
-    d_texts = ranks.home(d_everyone).sub_(scaled, alpha=1 / b)
+    d_texts = torch.sub(ranks.home(d_everyone), scaled, alpha=1 / b)
     return loss, (d_images, d_texts, _by_scale(images, d_images))
 
 
@@ -162,10 +162,8 @@ def _siglip(
     for hop in range(ranks.count):
         block, d_block = cargo
         for i, j in _tiles(b, b, tile):
-            wrong = linear(scaled[i], block[j], logit_bias.expand(len(block[j])))
-            if (
-                hop == 0
-            ):  # a rank meets its own texts first: the pairs, whose logits should be high, are on the diagonal
+            wrong = linear(scaled[i], block[j]).add_(logit_bias)
+            if hop == 0:  # a rank meets its own texts first: pairs on the diagonal, whose logits should be high
                 wrong.diagonal(i.start - j.start).neg_()
             loss += torch.nn.functional.softplus(wrong, threshold=CERTAIN).sum()
             if learning:
