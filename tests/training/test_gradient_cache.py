@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -74,6 +75,23 @@ def test_chunks_give_the_gradients_of_the_whole_batch(loss, dropout, size):
     expected, gradients = plain(loss, dropout=dropout, size=size)
     assert close(value, expected, dtype="float64")
     assert agree(model.gradients(), gradients)
+
+
+def test_the_generator_of_an_accelerator_is_set_back_too(monkeypatch):
+    """Played by a generator of the CPU that only the encoder draws from."""
+    there = torch.Generator()
+    module = SimpleNamespace(get_rng_state=there.get_state, set_rng_state=there.set_state)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "get_device_module", lambda: module)
+    model, seen = Model(), []
+
+    def encode(chunk):
+        seen.append(torch.rand(1, generator=there).item())
+        return model(chunk)
+
+    cached(encode, chunks(7), clip_loss, model.scale)
+    assert seen[:3] == seen[3:]
+    assert len({*seen}) == 3
 
 
 def test_dropout_matters_here():

@@ -31,7 +31,7 @@ def cached(
 ) -> Float[torch.Tensor, ""]:
     """The loss of all chunks as one batch; its gradients are added to `.grad`, as `backward` does.
 
-    encode    one chunk → features of its pictures and of its texts, [b, D] each. A module that DDP wraps goes here
+    encode    one chunk → features of its pictures and of its texts, [b, D] each; under DDP the wrapped module itself
     chunks    one or more, of any sizes; each is encoded twice
     loss      `loss(images [B, D], texts [B, D], *learned)` → a scalar. In float16 scale it here, and nowhere else
     learned   the parameters of the loss (`logit_scale`, `logit_bias`): they get their gradient once
