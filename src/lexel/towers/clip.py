@@ -18,25 +18,21 @@ import numpy as np
 
 from lexel.errors import BadArguments
 from lexel.needs import torch
-from lexel.nn.inside import Inside
 from lexel.nn.layers import Embedding, Linear
-from lexel.nn.loaded import changed
 from lexel.nn.patches import PatchEmbedding, Pixels, prefixed
 from lexel.nn.pooling import class_tokens
 from lexel.nn.spelled import Ids, embedded
-from lexel.nn.transformer import Traced, Transformer
+from lexel.nn.transformer import Traced
 from lexel.ragged.packed import Packed
 from lexel.shapes import Float, Int
 from lexel.tokens.meaning import Kind
-from lexel.tokens.protocols import Selector
 from lexel.towers._config import ImageConfig, TextConfig
+from lexel.towers._plain import PlainTower
 from lexel.words.value import Words
 
 
-class ClipImage(torch.nn.Module):
+class ClipImage(PlainTower):
     """The image tower. Without weights until a state is loaded into it."""
-
-    offers = frozenset({"keys", "attention.cls", "attention.received", "attention.rollout"})
 
     def __init__(self, config: ImageConfig) -> None:
         super().__init__()
@@ -50,17 +46,9 @@ class ClipImage(torch.nn.Module):
         self.norm_out = torch.nn.LayerNorm(blocks.width, blocks.eps)
         self.projection = None if config.embed_dim is None else Linear(blocks.width, config.embed_dim, bias=False)
 
-    def encode_pixels(self, batch: Pixels) -> Packed:
-        """Prepared pixels [B, 3, H, W], or a list of [3, H, W], → `last_hidden_state`: class token, then the raster.
-
-        Pictures of any sizes; positions are resampled to each raster. Raises `BadArguments` for other shapes.
-        """
-        return self.trace(batch).packed
-
     def trace(self, batch: Pixels, keep: Collection[str] = ()) -> Traced:
-        """`encode_pixels` with what `keep` names, see `Transformer`, and the plans of the selectors inside."""
-        x, grids = self.patches(batch)
-        traced: Traced = self.transformer(self._begin(x, grids), keep)
+        """As of other towers; the published last hidden state comes before the last norm."""
+        traced: Traced = self.transformer(self.begin(batch), keep)
         return traced
 
     def pooled(self, packed: Packed) -> Float[torch.Tensor, "B E"]:
@@ -74,18 +62,13 @@ class ClipImage(torch.nn.Module):
         """
         return self._projected(packed.x)
 
-    def with_inside(self, selector: Selector, layers: tuple[int, ...] = ()) -> "ClipImage":
-        """The same tower, weights shared, with `selector` after the attention of these layers; none means all."""
-        old = self.transformer
-        here = Inside.of(selector, layers, depth=len(old.blocks), offers=self.offers)
-        return changed(self, transformer=Transformer(old.blocks, (*old.inside, here)))
-
     def _projected(self, x: Float[torch.Tensor, "N D"]) -> Float[torch.Tensor, "N E"]:
         x = self.norm_out(x)
         return x if self.projection is None else self.projection(x)
 
-    def _begin(self, x: Float[torch.Tensor, "N D"], grids: list[tuple[int, int]]) -> Packed:
+    def begin(self, batch: Pixels) -> Packed:
         """Class tokens and positions added, and the first norm."""
+        x, grids = self.patches(batch)
         x = x + self.config.resampling.each(self.positions[1:], grids)
         begun = prefixed(x, grids, {Kind.CLASS: (self.class_token + self.positions[0])[None]})
         return begun.with_x(self.norm_in(begun.x))

@@ -15,23 +15,18 @@ Checked by test_dinov2_equals_transformers, test_dinov2_of_any_size_equals_trans
            test_dinov2_has_the_published_number_of_parameters
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 
 from lexel.needs import torch
-from lexel.nn.inside import Inside
 from lexel.nn.layers import MLP, GatedMLP, Scale, activation
-from lexel.nn.loaded import changed
 from lexel.nn.patches import PatchEmbedding, Pixels, prefixed
-from lexel.nn.pooling import class_tokens
 from lexel.nn.positions import Resampling
-from lexel.nn.transformer import Attention, Block, Traced, Transformer
+from lexel.nn.transformer import Attention, Block, Transformer
 from lexel.ragged.packed import Packed
-from lexel.shapes import Float
 from lexel.tokens.meaning import Kind
-from lexel.tokens.protocols import Selector
 from lexel.towers._config import Blocks
+from lexel.towers._plain import PlainTower
 
 
 @dataclass(frozen=True)
@@ -53,10 +48,8 @@ class Dinov2Config:
     gated: bool
 
 
-class Dinov2Image(torch.nn.Module):
+class Dinov2Image(PlainTower):
     """The image tower. Without weights until a state is loaded into it."""
-
-    offers = frozenset({"keys", "attention.cls", "attention.received", "attention.rollout"})
 
     def __init__(self, config: Dinov2Config) -> None:
         super().__init__()
@@ -69,32 +62,9 @@ class Dinov2Image(torch.nn.Module):
         self.transformer = Transformer(torch.nn.ModuleList(_block(config) for _ in range(config.blocks.depth)))
         self.norm_out = torch.nn.LayerNorm(width, config.blocks.eps)
 
-    def encode_pixels(self, batch: Pixels) -> Packed:
-        """Prepared pixels [B, 3, H, W], or a list of [3, H, W], → `last_hidden_state`, normed.
-
-        The class token, the registers, then the raster. Pictures of any sizes; positions are resampled to each
-        raster. Raises `BadArguments` for other shapes.
-        """
-        return self.trace(batch).packed
-
-    def trace(self, batch: Pixels, keep: Collection[str] = ()) -> Traced:
-        """`encode_pixels` with what `keep` names, see `Transformer`, and the plans of the selectors inside."""
-        x, grids = self.patches(batch)
-        traced: Traced = self.transformer(self._begin(x, grids), keep)
-        return traced.then(self.norm_out)
-
-    def pooled(self, packed: Packed) -> Float[torch.Tensor, "B D"]:
-        """One vector a picture, of its own length: the class token, which training compared pictures by."""
-        return class_tokens(packed)
-
-    def with_inside(self, selector: Selector, layers: tuple[int, ...] = ()) -> "Dinov2Image":
-        """The same tower, weights shared, with `selector` after the attention of these layers; none means all."""
-        old = self.transformer
-        here = Inside.of(selector, layers, depth=len(old.blocks), offers=self.offers)
-        return changed(self, transformer=Transformer(old.blocks, (*old.inside, here)))
-
-    def _begin(self, x: Float[torch.Tensor, "N D"], grids: list[tuple[int, int]]) -> Packed:
+    def begin(self, batch: Pixels) -> Packed:
         """Positions on the patches and the class token; registers have none."""
+        x, grids = self.patches(batch)
         x = x + self.config.resampling.each(self.positions[1:], grids)
         first = {Kind.CLASS: (self.class_token + self.positions[0])[None]}
         if self.registers is not None:

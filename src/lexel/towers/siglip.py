@@ -13,25 +13,21 @@ Cost       B/16 at 224: 17.5 billion multiply-adds a picture; So400m/14 at 384: 
 Checked by test_image_tower_equals_transformers, test_text_tower_equals_transformers, test_naflex_equals_transformers
 """
 
-from collections.abc import Collection
-
 from lexel.errors import BadArguments
 from lexel.needs import torch
-from lexel.nn.inside import Inside
 from lexel.nn.layers import Embedding, Linear
-from lexel.nn.loaded import changed
 from lexel.nn.patches import PatchEmbedding, Pixels, packed
 from lexel.nn.pooling import AttentionPool
 from lexel.nn.spelled import Ids, embedded
-from lexel.nn.transformer import Attention, Traced, Transformer
+from lexel.nn.transformer import Attention, Traced
 from lexel.ragged.packed import Packed
 from lexel.shapes import Float, Int
-from lexel.tokens.protocols import Selector
 from lexel.towers._config import ImageConfig, TextConfig
+from lexel.towers._plain import PlainTower
 from lexel.words.value import Words
 
 
-class SiglipImage(torch.nn.Module):
+class SiglipImage(PlainTower):
     """The image tower. Without weights until a state is loaded into it."""
 
     offers = frozenset({"keys", "attention.received", "attention.rollout"})
@@ -48,19 +44,10 @@ class SiglipImage(torch.nn.Module):
         if config.embed_dim is not None:
             self.head = AttentionPool(Attention(blocks.width, blocks.heads), blocks.mlp(), blocks.width, blocks.eps)
 
-    def encode_pixels(self, batch: Pixels) -> Packed:
-        """Prepared pixels [B, 3, H, W], or a list of [3, H, W], → `last_hidden_state`, normed, in raster order.
-
-        Pictures of any sizes; positions are resampled to each raster. Raises `BadArguments` for other shapes.
-        """
-        return self.trace(batch).packed
-
-    def trace(self, batch: Pixels, keep: Collection[str] = ()) -> Traced:
-        """`encode_pixels` with what `keep` names, see `Transformer`, and the plans of the selectors inside."""
+    def begin(self, batch: Pixels) -> Packed:
+        """Patches and positions."""
         x, grids = self.patches(batch)
-        x = x + self.config.resampling.each(self.positions, grids)
-        traced: Traced = self.transformer(packed(x, grids), keep)
-        return traced.then(self.norm_out)
+        return packed(x + self.config.resampling.each(self.positions, grids), grids)
 
     def pooled(self, packed: Packed) -> Float[torch.Tensor, "B E"]:
         """One vector a picture in the space shared with words, of its own length."""
@@ -69,12 +56,6 @@ class SiglipImage(torch.nn.Module):
     def shared(self, packed: Packed) -> Float[torch.Tensor, "N E"]:
         """Each token where words live: what its picture would be if it had no other token."""
         return self._pool().each(packed.x)
-
-    def with_inside(self, selector: Selector, layers: tuple[int, ...] = ()) -> "SiglipImage":
-        """The same tower, weights shared, with `selector` after the attention of these layers; none means all."""
-        old = self.transformer
-        here = Inside.of(selector, layers, depth=len(old.blocks), offers=self.offers)
-        return changed(self, transformer=Transformer(old.blocks, (*old.inside, here)))
 
     def _pool(self) -> AttentionPool:
         if self.head is None:

@@ -17,21 +17,15 @@ Checked by test_vit_equals_transformers, test_deit_equals_transformers,
            test_vit_of_another_size_equals_transformers, test_vit_has_the_published_number_of_parameters
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from lexel.needs import torch
-from lexel.nn.inside import Inside
-from lexel.nn.loaded import changed
 from lexel.nn.patches import PatchEmbedding, Pixels, prefixed
-from lexel.nn.pooling import class_tokens
 from lexel.nn.positions import Resampling
-from lexel.nn.transformer import Traced, Transformer
 from lexel.ragged.packed import Packed
-from lexel.shapes import Float
 from lexel.tokens.meaning import Kind
-from lexel.tokens.protocols import Selector
 from lexel.towers._config import Blocks
+from lexel.towers._plain import PlainTower
 
 
 @dataclass(frozen=True)
@@ -53,10 +47,8 @@ class ViTConfig:
     resampling: Resampling = field(default_factory=Resampling)
 
 
-class ViTImage(torch.nn.Module):
+class ViTImage(PlainTower):
     """The image tower. Without weights until a state is loaded into it."""
-
-    offers = frozenset({"keys", "attention.cls", "attention.received", "attention.rollout"})
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
@@ -70,19 +62,6 @@ class ViTImage(torch.nn.Module):
         self.transformer = blocks.transformer(causal=False)
         self.norm_out = torch.nn.LayerNorm(blocks.width, blocks.eps)
 
-    def encode_pixels(self, batch: Pixels) -> Packed:
-        """Prepared pixels [B, 3, H, W], or a list of [3, H, W], → `last_hidden_state`, normed.
-
-        The class token, DeiT's distillation token, then the raster. Pictures of any sizes; positions are resampled to
-        each raster. Raises `BadArguments` for other shapes.
-        """
-        return self.trace(batch).packed
-
-    def trace(self, batch: Pixels, keep: Collection[str] = ()) -> Traced:
-        """`encode_pixels` with what `keep` names, see `Transformer`, and the plans of the selectors inside."""
-        traced: Traced = self.transformer(self.begin(batch), keep)
-        return traced.then(self.norm_out)
-
     def begin(self, batch: Pixels) -> Packed:
         """The tokens before the first block: patches and learned tokens, positions added."""
         x, grids = self.patches(batch)
@@ -93,13 +72,3 @@ class ViTImage(torch.nn.Module):
             first = first + self.positions[:count]
         x = x + self.config.resampling.each(self.positions[count:], grids)
         return prefixed(x, grids, {Kind.CLASS: first[:1], Kind.REGISTER: first[1:]})
-
-    def pooled(self, packed: Packed) -> Float[torch.Tensor, "B D"]:
-        """One vector a picture, of its own length: the class token, which the classifier was trained on."""
-        return class_tokens(packed)
-
-    def with_inside(self, selector: Selector, layers: tuple[int, ...] = ()) -> "ViTImage":
-        """The same tower, weights shared, with `selector` after the attention of these layers; none means all."""
-        old = self.transformer
-        here = Inside.of(selector, layers, depth=len(old.blocks), offers=self.offers)
-        return changed(self, transformer=Transformer(old.blocks, (*old.inside, here)))
