@@ -1,7 +1,6 @@
 """Checkpoints: whole or absent, and the newest whole one counts."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -72,10 +71,14 @@ def test_a_disk_that_cannot_be_written_is_an_output_error(tmp_path):
 
 
 SAVER = """
-import os, signal, sys
+import json, os, signal, sys
 from pathlib import Path
-moment, steps = int(sys.argv[2]), 0
-def counted(step):
+import torch
+from lexel.training import state
+
+steps = 0
+
+def counted(step, moment):
     def run(*arguments, **settings):
         global steps
         steps += 1
@@ -83,33 +86,43 @@ def counted(step):
             os.kill(os.getpid(), signal.SIGKILL)
         return step(*arguments, **settings)
     return run
-os.fsync, Path.replace, Path.write_text = counted(os.fsync), counted(Path.replace), counted(Path.write_text)
-import torch
-from lexel.training import state
-for step in (1, 2, 3):
-    state.save(Path(sys.argv[1]), step, {"model": {"w": torch.full((4,), float(step))}}, {}, keep=2)
-print(steps)
+
+def save(folder, moment):
+    os.fsync, Path.replace, Path.write_text = (counted(f, moment) for f in (os.fsync, Path.replace, Path.write_text))
+    for step in (1, 2, 3):
+        state.save(Path(folder), step, {"model": {"w": torch.full((4,), float(step))}}, {}, keep=2)
+    Path(folder).with_suffix(".steps").touch()
+    os.truncate(Path(folder).with_suffix(".steps"), steps)  # its size is the answer
+
+for folder, moment in json.loads(sys.argv[1]):
+    child = os.fork()
+    if not child:
+        save(folder, moment)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
+def saves(*runs):
+    """Save three steps in a process a run, each killed at its moment; the exit statuses."""
+    said = json.dumps([(str(folder), moment) for folder, moment in runs])
+    ran = subprocess.run([sys.executable, "-c", SAVER, said], stdout=subprocess.PIPE, text=True, check=True)
+    return [int(status) for status in ran.stdout.split()]
+
+
 def test_a_save_that_is_killed_at_any_moment_leaves_a_whole_newest_step(tmp_path):
-    """Every other moment; each child costs a second of importing torch."""
-    moments = int(saver(tmp_path / "whole", 0).stdout)
+    assert saves((tmp_path / "whole", 0)) == [0]
+    moments = (tmp_path / "whole.steps").stat().st_size
     assert moments >= 15
-    for moment in range(6, moments, 3):
-        run = tmp_path / str(moment)
-        assert saver(run, moment).returncode == -signal.SIGKILL
+    runs = [tmp_path / str(moment) for moment in range(6, moments)]  # from when the first step is there
+    assert set(saves(*((run, int(run.name)) for run in runs))) == {-signal.SIGKILL}
+    for run in runs:
         found = state.newest(run)
         assert found.tensors("model")["w"].tolist() == [found.step] * 4
-        assert saver(run, 0).returncode == 0
+    assert set(saves(*((run, 0) for run in runs))) == {0}
+    for run in runs:
         assert state.newest(run).step == 3
         assert not list(run.glob(".partial-*"))
-
-
-def saver(run, moment):
-    environment = {**os.environ, "LEXEL_PLUGINS": "0"}
-    command = [sys.executable, "-c", SAVER, run, str(moment)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
 def test_facts_are_for_people_too(tmp_path):

@@ -63,7 +63,7 @@ def save(run: Path, step: int, parts: Mapping[str, Tensors], facts: Mapping[str,
     from safetensors.torch import save_file
 
     folder = run / f"step-{step:08d}"
-    sweep(folder)
+    sweep(folder, run / NEWEST)
     if folder.exists() and not isinstance(_read(folder), Checkpoint):
         shutil.rmtree(folder)
     if not folder.exists():
