@@ -26,16 +26,24 @@ class KeylessLinear(torch.nn.Linear):
         return linear(x, self.weight, torch.cat([q, torch.zeros_like(q), v]))
 
 
-class Scale(torch.nn.Module):
-    """A learned factor for each channel (LayerScale)."""
+class Sum(torch.nn.Module):
+    """x + y: the residual connection of most blocks."""
+
+    def forward(self, x: Float[torch.Tensor, "N D"], y: Float[torch.Tensor, "N D"]) -> Float[torch.Tensor, "N D"]:
+        """Elementwise."""
+        return x + y
+
+
+class ScaledSum(torch.nn.Module):
+    """x + y · w, a learned factor for each channel (LayerScale), in one pass over the rows."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.weight = torch.nn.Parameter(torch.ones(width))
 
-    def forward(self, x: Float[torch.Tensor, "N D"]) -> Float[torch.Tensor, "N D"]:
+    def forward(self, x: Float[torch.Tensor, "N D"], y: Float[torch.Tensor, "N D"]) -> Float[torch.Tensor, "N D"]:
         """Each channel by itself."""
-        return x * self.weight
+        return torch.addcmul(x, y, self.weight)
 
 
 class Embedding(torch.nn.Embedding):

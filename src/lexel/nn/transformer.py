@@ -40,7 +40,7 @@ from dataclasses import dataclass, replace
 from lexel.kernels.attention import attention, attention_maps, attention_received, attention_rows
 from lexel.needs import torch
 from lexel.nn.inside import Inside, Seen, apply, averaged, column, decide
-from lexel.nn.layers import Linear
+from lexel.nn.layers import Linear, Sum
 from lexel.nn.rollout import MAPS, ROLLOUT, Rollout
 from lexel.ragged.packed import Packed
 from lexel.ragged.plan import Plan
@@ -120,9 +120,9 @@ class Attention(torch.nn.Module):
 
 
 class Block(torch.nn.Module):
-    """x + scale1(attention(norm1(x))), then x + scale2(mlp(norm2(x))).
+    """x + attention(norm1(x)), then x + mlp(norm2(x)).
 
-    scale   makes what stands before each sum; nothing does unless said
+    scale   makes what adds the two; a plain sum unless said
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Block(torch.nn.Module):
         width: int,
         eps: float,
         *,
-        scale: Callable[[], torch.nn.Module] = torch.nn.Identity,
+        scale: Callable[[], torch.nn.Module] = Sum,
     ) -> None:
         super().__init__()
         self.norm1 = torch.nn.LayerNorm(width, eps)
@@ -148,11 +148,11 @@ class Block(torch.nn.Module):
         mixed, seen = self.attention(
             self.norm1(packed.x), packed.counts, log_mass=log_mass, places=packed.places, needs=needs
         )
-        return packed.with_x(packed.x + self.scale1(mixed)), seen
+        return packed.with_x(self.scale1(packed.x, mixed)), seen
 
     def think(self, packed: Packed) -> Packed:
         """The second half: each token by itself, so that not all need to be wide at the same time."""
-        thought = [x + self.scale2(self.mlp(self.norm2(x))) for x in _tiles(packed.x)]
+        thought = [self.scale2(x, self.mlp(self.norm2(x))) for x in _tiles(packed.x)]
         return packed.with_x(thought[0] if len(thought) == 1 else torch.cat(thought))
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from lexel.needs import torch
-from lexel.nn.layers import MLP, GatedMLP, Scale, activation
+from lexel.nn.layers import MLP, GatedMLP, ScaledSum, activation
 from lexel.nn.patches import PatchEmbedding, Pixels, prefixed
 from lexel.nn.positions import Resampling
 from lexel.nn.transformer import Attention, Block, Transformer
@@ -76,4 +76,4 @@ def _block(config: Dinov2Config) -> Block:
     blocks = config.blocks
     width, kind = blocks.width, GatedMLP if config.gated else MLP
     mlp = kind(width, blocks.hidden, activation(blocks.activation))
-    return Block(Attention(width, blocks.heads), mlp, width, blocks.eps, scale=partial(Scale, width))
+    return Block(Attention(width, blocks.heads), mlp, width, blocks.eps, scale=partial(ScaledSum, width))

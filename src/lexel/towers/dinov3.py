@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from lexel.needs import torch
-from lexel.nn.layers import MLP, GatedMLP, KeylessLinear, Linear, Scale, activation
+from lexel.nn.layers import MLP, GatedMLP, KeylessLinear, Linear, ScaledSum, activation
 from lexel.nn.patches import PatchEmbedding, Pixels, prefixed
 from lexel.nn.rotary import Rotary, centres
 from lexel.nn.transformer import Attention, Block, Transformer
@@ -79,4 +79,4 @@ def _block(config: Dinov3Config) -> Block:
     qkv = KeylessLinear(width) if config.biased else Linear(width, 3 * width, bias=False)
     attention = Attention(width, blocks.heads, qkv=qkv, rotary=rotary)
     mlp = kind(width, blocks.hidden, activation(blocks.activation))
-    return Block(attention, mlp, width, blocks.eps, scale=partial(Scale, width))
+    return Block(attention, mlp, width, blocks.eps, scale=partial(ScaledSum, width))
