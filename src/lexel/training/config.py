@@ -92,10 +92,9 @@ class Image(Blocks):
 
 
 class Text(Blocks):
-    """The text tower, and how captions become ids."""
+    """The text tower, and its vocabulary."""
 
-    tokenizer: Literal["bytes", "pieces"]
-    vocab_size: Annotated[int, Field(ge=300)]
+    vocab_size: Annotated[int, Field(ge=514)]
     length: Annotated[int, Field(ge=4)]
 
 
@@ -103,6 +102,7 @@ class Decoder(Blocks):
     """What paints the patches that were hidden, a share `mask` of them."""
 
     mask: Annotated[float, Field(gt=0, lt=1)]
+    norm_pix_loss: bool
 
 
 class Model(Section):
