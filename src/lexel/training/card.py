@@ -8,7 +8,7 @@ Nothing in it names this machine: of the data it gives a digest and the licence 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,11 +121,12 @@ def _data(config: Config, facts: Facts) -> str:
 def _results(facts: Facts, history: History) -> str:
     if not history.measures:
         return "Nothing was held out, so nothing is known of how well it does."
-    (before, begun), (after, ended) = history.measures[0], history.measures[-1]
-    heads = ("", f"after {before:,} steps", f"after {after:,} steps")
-    rows = [(called(one), amount(one, begun.get(one, float("nan"))), amount(one, ended[one])) for one in ended]
+    columns = dict([history.measures[0], history.measures[-1]])
+    names = list(history.measures[-1][1])
+    heads = ("", *(f"after {step:,} steps" for step in columns))
+    rows = [(called(one), *(amount(one, at[one]) for at in columns.values())) for one in names]
     chance = ""
-    if any(RECALL.fullmatch(one) for one in ended):
+    if any(RECALL.fullmatch(one) for one in names):
         chance = f" A guess finds the right picture first in {100 / facts.held_out:.2g} % of the cases."
     return f"Measured on {facts.held_out:,} samples that were never trained on.{chance}\n\n{_table(heads, rows)}"
 
@@ -168,7 +169,7 @@ def _model(name: str) -> str:
     return Path(name).name if name.startswith((".", "/", "~")) else name
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A table of Markdown; what people wrote stays in its cell."""
     lines = [heads, tuple("---" for _ in heads), *rows]
     return "\n".join(
