@@ -70,9 +70,10 @@ def ahead(scores: Float[Array, "B C"], own: Float[Array, "B"], place: Int[Array,
 
     `place` may lie outside the columns, where they are a tile of more.
     """
-    larger = scores > own[:, None]
-    larger |= (scores == own[:, None]) & (np.arange(scores.shape[1]) < place[:, None])
-    before: Int[Array, "B"] = np.count_nonzero(larger, axis=1)
+    before: Int[Array, "B"] = np.count_nonzero(scores > own[:, None], axis=1)
+    tied = np.flatnonzero((scores == own[:, None]).any(axis=1))  # few: in most tiles nobody meets their own score
+    earlier = np.arange(scores.shape[1]) < place[tied, None]
+    before[tied] += np.count_nonzero((scores[tied] == own[tied, None]) & earlier, axis=1)
     return before
 
 
