@@ -42,8 +42,8 @@ class Course:
     batch   samples a step, of all processes together
     pairs   samples that are trained on
     warmup  steps
-    flops   floating-point operations a step, of all processes
-    peak    such operations a second that these machines could do; None where nobody published it
+    flops   floating-point operations that each process needs for a step
+    peak    such operations a second that its machine could do; None where nobody knows it
     """
 
     name: str
@@ -54,6 +54,19 @@ class Course:
     warmup: int
     flops: float = 0.0
     peak: float | None = None
+
+
+class Silent:
+    """A `Watch` for all other processes."""
+
+    def step(self, step: int, losses: dict[str, float], facts: dict[str, float]) -> None:
+        """Nothing."""
+
+    def measured(self, step: int, measures: dict[str, float]) -> None:
+        """Nothing."""
+
+    def saved(self, step: int) -> None:
+        """Nothing."""
 
 
 class Watching:
