@@ -40,7 +40,8 @@ def machine(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     name = _facts().get("cpu_name") or platform.machine()
-    return f"{torch.get_num_threads()} threads of {name}" if device.type == "cpu" else device.type
+    threads = torch.get_num_threads()
+    return f"{threads} thread{'s' * (threads > 1)} of {name}" if device.type == "cpu" else device.type
 
 
 def peak(device: torch.device, *, bfloat16: bool) -> float | None:

@@ -8,6 +8,7 @@ Nothing in it names this machine: of the data it gives a digest and the licence 
 """
 
 import json
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from lexel.drawing.terminal import duration
 from lexel.training.config import Config, Contrastive, Finetune, Masked
 from lexel.training.log import History
 from lexel.training.numbers import RECALL, amount, called
+from lexel.training.recipes import PATHS, template
 
 HERE = "./model"  # how a card calls its model before it is published
 HIDDEN = ("task", "data", "card")  # parts of the settings that are said elsewhere, or are the owner's business
@@ -84,11 +86,7 @@ def _head(config: Config) -> str:
         "library_name": "lexel",
         "pipeline_tag": "image-feature-extraction" if isinstance(config, Masked) else "zero-shot-image-classification",
     }
-    if (
-        isinstance(config, Finetune)
-        and "/" in config.model.start
-        and not config.model.start.startswith((".", "/", "~"))
-    ):
+    if isinstance(config, Finetune) and "/" in config.model.start and not config.model.start.startswith(PATHS):
         lines["base_model"] = config.model.start
     said = "\n".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in lines.items())
     return f"---\n{said}\ntags: [lexel, {config.task}]\n---"
@@ -99,7 +97,7 @@ def _sentence(config: Config, facts: Facts) -> str:
     millions = f"{facts.parameters / 1e6:,.1f} million parameters"
     if isinstance(config, Contrastive):
         loss = {"clip": "CLIP", "siglip": "SigLIP"}[config.task]
-        return f"Pictures and words in one space: {millions}, learned from nothing with the loss of {loss}."
+        return f"Pictures and words in one space: {millions}, learned from scratch with the loss of {loss}."
     if isinstance(config, Masked):
         return f"A masked autoencoder: {millions}, learned from pictures alone."
     return f"{_model(config.model.start)}, which has learned more: {millions}."
@@ -123,7 +121,7 @@ def _results(facts: Facts, history: History) -> str:
         return "Nothing was held out, so nothing is known of how well it does."
     columns = dict([history.measures[0], history.measures[-1]])
     names = list(history.measures[-1][1])
-    heads = ("", *(f"after {step:,} steps" for step in columns))
+    heads = ("", *(f"after {step:,} steps" if step else "before" for step in columns))
     rows = [(called(one), *(amount(one, at[one]) for at in columns.values())) for one in names]
     chance = ""
     if any(RECALL.fullmatch(one) for one in names):
@@ -153,20 +151,17 @@ def _training(facts: Facts, history: History) -> str:
 
 def _settings(config: Config) -> str:
     """The file that was run, without its comments and without what is only its owner's business."""
-    document = config.model_dump()
-    if isinstance(config, Finetune):
-        document["model"]["start"] = _model(config.model.start)
-    lines = [f"task = {json.dumps(config.task)}"]
-    for name, table in document.items():
+    said, lines = config.model_dump(), [f"task = {json.dumps(config.task)}"]
+    for name, table in tomllib.loads(template(config.task)).items():  # in its order
         if name not in HIDDEN:
-            lines += ["", f"[{name}]"]
-            lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]
+            values = {key: _model(said[name][key]) if key == "start" else said[name][key] for key in table}
+            lines += ["", f"[{name}]", *(f"{key} = {json.dumps(values[key], ensure_ascii=False)}" for key in table)]
     return "\n".join(lines)
 
 
 def _model(name: str) -> str:
     """A model's public name; of a path its last part."""
-    return Path(name).name if name.startswith((".", "/", "~")) else name
+    return Path(name).name if name.startswith(PATHS) else name
 
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

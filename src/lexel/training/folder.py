@@ -102,7 +102,7 @@ class Folder:
             ]
             if changed:
                 hint = "\n".join([*changed, "--overwrite begins again; what was learned is lost"])
-                raise BadArguments("has a run of other settings", subject=str(self.home), hint=hint)
+                raise BadArguments("its checkpoints are of other settings", subject=str(self.home), hint=hint)
             return True
         for trace in (self.checkpoints, self.home / "words"):
             shutil.rmtree(trace, ignore_errors=True)

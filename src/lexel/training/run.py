@@ -38,6 +38,7 @@ from lexel.training.masked import MaskedBatch
 from lexel.training.numbers import amount, called, counting
 from lexel.training.plan import Plan
 from lexel.training.ranks import Ranks
+from lexel.training.state import Checkpoint
 from lexel.training.trainer import Ended
 from lexel.training.watch import Course, Silent, Watching
 
@@ -87,7 +88,7 @@ def run(where: Path, console: Console, *, dry_run: bool = False, overwrite: bool
             job = build(config, folder.home, data, device)
             _tell(say, config, data, job, device)
             goes_on = state.newest(folder.checkpoints)
-            planned = _checked(say, job, learn=goes_on is None and ranks.count == 1)
+            planned = _checked(say, job, goes_on)
             if dry_run:
                 return Went(0)
             with _watch(console, config, folder, data, job, planned, device) as watch:
@@ -103,35 +104,38 @@ def run(where: Path, console: Console, *, dry_run: bool = False, overwrite: bool
 
 def _tell(say: Say, config: Config, data: Data, job: Made, device: torch.device) -> None:
     """What there is to work with."""
-    noun = "pictures" if isinstance(config, Masked) else "pairs"
     parameters = list(job.task.module.parameters())
     count, learn = (sum(p.numel() for p in some) for some in (parameters, [p for p in parameters if p.requires_grad]))
     part = "" if learn == count else f", of which {learn / 1e6:,.2f} million learn"
     say(f"{'model':<8}{config.task}, {count / 1e6:,.2f} million parameters{part}, on {machine(device)}")
     refused = data.refused
     passed = f"; {len(refused):,} passed over" if refused else ""
-    say(f"{'data':<8}{len(data.train):,} {noun} to learn from, {len(data.held_out):,} held out{passed}")
+    say(f"{'data':<8}{len(data.train):,} {_noun(config)} to learn from, {len(data.held_out):,} held out{passed}")
     for refusal in refused[:SHOWN]:
         say(f"{'':<8}{escaped(refusal.name)}: {refusal.error}, {refusal.reason}")
     if job.batch < config.run.batch:
         say(f"{'':<8}run.batch is {config.run.batch:,}; {job.batch:,} are as many as fit into one")
 
 
-def _checked(say: Say, job: Made, *, learn: bool) -> Plan:
-    """Can it learn, and how long will it take?"""
-    if learn:
+def _checked(say: Say, job: Made, goes_on: Checkpoint | None) -> Plan | None:
+    """Can it learn, and how long will it take? Of a run that is done nobody asks."""
+    if goes_on is None and Ranks.here().count == 1:  # several processes cannot: the small batch is one
         found = job.check()
         if found.wrong:
             raise TrainingError(f"this model cannot learn: {found.wrong}", hint="nothing was trained")
         said = f"loss {found.first:.2f} → {found.last:.2f} in {found.updates} updates"
         say(f"{'sanity':<8}it learns one small batch by heart: {said}")
+    if goes_on is not None:
+        say(f"{'goes on':<8}after {goes_on.step:,} of {job.settings.steps:,} steps")
+    if goes_on is not None and goes_on.step >= job.settings.steps:
+        return None
     planned = job.plan()
     say(f"{'plan':<8}{planned}")
     return planned
 
 
 def _watch(
-    console: Console, config: Config, folder: Folder, data: Data, job: Made, planned: Plan, device: torch.device
+    console: Console, config: Config, folder: Folder, data: Data, job: Made, planned: Plan | None, device: torch.device
 ) -> AbstractContextManager[Watching | Silent]:
     if Ranks.here().rank:
         return nullcontext(Silent())
@@ -139,12 +143,12 @@ def _watch(
     cached = isinstance(job.task, DualTask) and 0 < config.run.chunk < job.batch // Ranks.here().count
     course = Course(
         name=folder.name,
-        noun="pictures" if isinstance(config, Masked) else "pairs",
+        noun=_noun(config),
         steps=job.settings.steps,
         batch=job.batch,
         pairs=len(data.train),
         warmup=job.settings.warmup,
-        flops=planned.flops * (0.75 if cached else 1.0),
+        flops=planned.flops * (0.75 if cached else 1.0) if planned else 0.0,
         peak=peak(device, bfloat16=config.run.precision == "bfloat16"),
     )
     return Watching(course, Log(folder.log), folder.curve, console)
@@ -157,7 +161,7 @@ def _finished(say: Say, config: Config, folder: Folder, data: Data, job: Made, e
     model = job.model(found.weights())
     measures = job.score(model)
     log = Log(folder.log)
-    if measures:
+    if measures and [(ended.step, measures)] != log.history().measures[-1:]:  # best, averaged or mixed weights
         log.add(ended.step, measures=measures)
     history = log.history()
     save(model, folder.model)
@@ -179,7 +183,7 @@ def _finished(say: Say, config: Config, folder: Folder, data: Data, job: Made, e
         say(f"It no longer got better, so it ended after {ended.step:,} of {job.settings.steps:,} steps.")
     if measures:
         said = ", ".join(f"{called(name)} {amount(name, measures[name])}" for name in counting(measures))
-        say(f"{folder.name} on {len(data.held_out):,} that it never saw: {said}")
+        say(f"{folder.name}, measured on {len(data.held_out):,} {_noun(config)} that it never saw: {said}")
     return Went(0, folder.model, ended.step, measures)
 
 
@@ -191,3 +195,7 @@ def _account(folder: Folder, data: Data, job: Made) -> None:
     for pairs in (data.train, data.held_out):
         lines += [failed.get(key, Line(key, "done")) for key in map(pairs.key, range(len(pairs)))]
     write_lines(folder.inputs, lines)
+
+
+def _noun(config: Config) -> str:
+    return "pictures" if isinstance(config, Masked) else "pairs"
