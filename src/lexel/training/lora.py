@@ -10,7 +10,7 @@ Rule     adapters belong to the weights that they were trained on, and are loade
 Where q, k and v are one layer, as in most towers here, they share `down` and have an `up` each.
 
     tuned = lora.add(clip)                        train it as any model: only adapters have gradients
-    lora.save(tuned, "birds.safetensors")         a few hundred kilobytes
+    lora.save(tuned, "birds.safetensors")         the adapters alone: 3 MB for B/32
     lexel.save(lora.merge(tuned), "birds/")       a plain model, which any tool loads
 """
 
