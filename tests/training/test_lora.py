@@ -142,10 +142,15 @@ def test_adapters_are_loaded_onto_no_other_weights(clip, tmp_path):
     assert "trained on ./tiny, of other weights" in raised.value.hint
 
 
-def test_a_file_without_adapters_is_refused(clip, tmp_path):
-    save_file({"x": torch.zeros(2)}, tmp_path / "x.safetensors")
+@pytest.mark.parametrize("facts", [None, "[]", '{"version": 2}', '{"version": 1}'])
+def test_a_file_without_adapters_is_refused(clip, tmp_path, facts):
+    save_file({"x": torch.zeros(2)}, tmp_path / "x.safetensors", metadata=facts and {"lexel.lora": facts})
     with pytest.raises(LoadError, match="holds no adapters"):
         lora.load(clip, tmp_path / "x.safetensors")
+
+
+def test_a_file_that_is_none_is_refused(clip, tmp_path):
+    save_file({"x": torch.zeros(2)}, tmp_path / "x.safetensors")
     (tmp_path / "cut.safetensors").write_bytes((tmp_path / "x.safetensors").read_bytes()[:20])
     for name in ("cut", "none"):
         with pytest.raises(LoadError, match="cannot be read as adapters"):
