@@ -14,6 +14,7 @@ from lexel.errors import BadArguments, LoadError
 from lexel.pictures.published import clip as clip_preparation
 from lexel.pictures.published import siglip as siglip_preparation
 from lexel.training import lora
+from lexel.training.contrastive import clip_loss
 
 pytestmark = pytest.mark.usefixtures("unchecked_shapes")
 
@@ -64,6 +65,26 @@ def test_only_adapters_have_gradients(clip):
     assert with_gradients == {name for name, _ in tuned.named_parameters() if name.endswith((".down", ".up"))}
     assert len(with_gradients) == 2 * 2 * (3 + 3)  # qkv and out, of three blocks in two towers
     assert not any(parameter.requires_grad for parameter in clip.parameters())
+
+
+def test_adapters_learn_which_text_belongs_to_which_picture(clip):
+    tuned = lora.add(clip, rank=2)
+    adam = torch.optim.AdamW([p for p in tuned.parameters() if p.requires_grad], lr=1e-2)
+    pixels = torch.randn(3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    ids = [torch.tensor([5, 9, 63]), torch.tensor([7, 63]), torch.tensor([11, 30, 8, 63])]
+    normalize, losses = torch.nn.functional.normalize, []
+    for _ in range(30):
+        images = normalize(tuned.image.pooled(tuned.encode_pixels(pixels)))
+        texts = normalize(tuned.text.pooled(tuned.text.encode_ids(ids), ids))
+        losses.append(clip_loss(images, texts, tuned.logit_scale))
+        adam.zero_grad()
+        losses[-1].backward()
+        adam.step()
+    assert losses[-1] < 0.5 * losses[0]
+    merged = lora.merge(tuned).state_dict()
+    changed = {name for name, value in clip.state_dict().items() if not torch.equal(value, merged[name])}
+    assert all(name.endswith((".attention.qkv.weight", ".attention.out.weight")) for name in changed)
+    assert len(changed) == 12
 
 
 def test_adapters_are_weight_plus_up_times_down(clip):
@@ -121,10 +142,15 @@ def test_adapters_are_loaded_onto_no_other_weights(clip, tmp_path):
     assert "trained on ./tiny, of other weights" in raised.value.hint
 
 
-def test_a_file_without_adapters_is_refused(clip, tmp_path):
-    save_file({"x": torch.zeros(2)}, tmp_path / "x.safetensors")
+@pytest.mark.parametrize("facts", [None, "[]", '{"version": 2}', '{"version": 1}'])
+def test_a_file_without_adapters_is_refused(clip, tmp_path, facts):
+    save_file({"x": torch.zeros(2)}, tmp_path / "x.safetensors", metadata=facts and {"lexel.lora": facts})
     with pytest.raises(LoadError, match="holds no adapters"):
         lora.load(clip, tmp_path / "x.safetensors")
+
+
+def test_a_file_that_is_none_is_refused(clip, tmp_path):
+    save_file({"x": torch.zeros(2)}, tmp_path / "x.safetensors")
     (tmp_path / "cut.safetensors").write_bytes((tmp_path / "x.safetensors").read_bytes()[:20])
     for name in ("cut", "none"):
         with pytest.raises(LoadError, match="cannot be read as adapters"):

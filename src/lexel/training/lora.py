@@ -10,7 +10,7 @@ Rule     adapters belong to the weights that they were trained on, and are loade
 Where q, k and v are one layer, as in most towers here, they share `down` and have an `up` each.
 
     tuned = lora.add(clip)                        train it as any model: only adapters have gradients
-    lora.save(tuned, "birds.safetensors")         a few hundred kilobytes
+    lora.save(tuned, "birds.safetensors")         the adapters alone: 3 MB for B/32
     lexel.save(lora.merge(tuned), "birds/")       a plain model, which any tool loads
 """
 
@@ -141,7 +141,7 @@ def load(model: M, path: str | Path) -> M:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  it is no dictionary
     except (OSError, SafetensorError, ValueError) as error:
         raise LoadError("cannot be read as adapters", subject=str(path)) from error
-    if facts.get("version") != 1:
+    if not isinstance(facts, dict) or facts.get("version") != 1 or not {"base", "name", "alpha"} <= facts.keys():
         raise LoadError("holds no adapters that this version of lexel knows", subject=str(path))
     if facts["base"] != model.digest:
         hint = f"they were trained on {facts['name']}, of other weights"
