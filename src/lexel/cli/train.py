@@ -47,6 +47,9 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, say how long it would take, and stop.")
     ] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Train a model that cannot learn a small batch by heart.")
+    ] = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> int:
@@ -66,7 +69,7 @@ def train(
     from lexel.settings import settings
     from lexel.training.run import run as go
 
-    went = go(run, console(settings(), sys.stderr), dry_run=dry_run, overwrite=overwrite)
+    went = go(run, console(settings(), sys.stderr), dry_run=dry_run, overwrite=overwrite, anyway=anyway)
     if went.model is not None:
         said = {"model": str(went.model), "steps": went.steps, "measures": went.measures}
         print(json.dumps(said, indent=2) if as_json else said["model"])

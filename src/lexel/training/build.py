@@ -138,7 +138,7 @@ def _new(config: Contrastive, home: Path, data: Data, device: torch.device) -> J
 
 def _finetune(config: Finetune, home: Path, data: Data, device: torch.device) -> Job[Batch]:
     said = config.model
-    start = str(home / Path(said.start).expanduser()) if said.start.startswith(PATHS) else said.start
+    start = home / Path(said.start).expanduser() if said.start.startswith(PATHS) else said.start
     before = load(start, device=str(device), dtype="float32")
     if not isinstance(before, Dual):
         raise BadArguments("knows no words: captions can teach it nothing", subject=said.start)
@@ -212,7 +212,7 @@ def _settings(config: Config, samples: int) -> tuple[Settings, int]:
         precision=run.precision,
         save_every=run.save_every,
         keep=run.keep,
-        measure_every=max(1, steps // run.measures) if run.measures else 0,
+        measure_every=-(-steps // run.measures) if run.measures else 0,
         patience=run.patience,
         seed=run.seed,
     )

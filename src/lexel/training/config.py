@@ -150,7 +150,7 @@ class Run(Section):
     measures: Natural
     patience: Natural
     save_every: Count
-    keep: Count
+    keep: Natural
 
 
 class Card(Section):

@@ -28,7 +28,7 @@ from lexel.runs.account import Line, read_lines, write_lines
 from lexel.training import curve, state
 from lexel.training.build import Data, Job, build, opened
 from lexel.training.card import Facts, card
-from lexel.training.config import Config, Masked, read
+from lexel.training.config import Config, Finetune, Masked, read
 from lexel.training.dual import DualTask
 from lexel.training.folder import Folder
 from lexel.training.launch import joined
@@ -64,12 +64,13 @@ class Went:
     measures: dict[str, float] = field(default_factory=dict)
 
 
-def run(where: Path, console: Console, *, dry_run: bool = False, overwrite: bool = False) -> Went:
+def run(where: Path, console: Console, *, dry_run: bool = False, overwrite: bool = False, anyway: bool = False) -> Went:
     """Train what the file `where`, or the one in that folder, describes; go on where it was stopped.
 
     console     for everything that is said
     dry_run     end before the first step
     overwrite   begin again, whatever checkpoints there are
+    anyway      train a model that did not learn a small batch by heart
 
     Raises what `config.read`, `build.opened` and `build.build` raise, and `TrainingError` for a model that cannot
     learn, and for numbers that are not finite.
@@ -88,7 +89,7 @@ def run(where: Path, console: Console, *, dry_run: bool = False, overwrite: bool
             job = build(config, folder.home, data, device)
             _tell(say, config, data, job, device)
             goes_on = state.newest(folder.checkpoints)
-            planned = _checked(say, job, goes_on)
+            planned = _checked(say, job, goes_on, anyway=anyway)
             if dry_run:
                 return Went(0)
             with _watch(console, config, folder, data, job, planned, device) as watch:
@@ -117,14 +118,15 @@ def _tell(say: Say, config: Config, data: Data, job: Made, device: torch.device)
         say(f"{'':<8}run.batch is {config.run.batch:,}; {job.batch:,} are as many as fit into one")
 
 
-def _checked(say: Say, job: Made, goes_on: Checkpoint | None) -> Plan | None:
+def _checked(say: Say, job: Made, goes_on: Checkpoint | None, *, anyway: bool) -> Plan | None:
     """Can it learn, and how long will it take? Of a run that is done nobody asks."""
     if goes_on is None and Ranks.here().count == 1:  # several processes cannot: the small batch is one
         found = job.check()
-        if found.wrong:
-            raise TrainingError(f"this model cannot learn: {found.wrong}", hint="nothing was trained")
-        said = f"loss {found.first:.2f} → {found.last:.2f} in {found.updates} updates"
-        say(f"{'sanity':<8}it learns one small batch by heart: {said}")
+        if found.wrong and not anyway:
+            hint = "nothing was trained; --anyway trains it all the same"
+            raise TrainingError(f"it does not learn one small batch by heart: {found.wrong}", hint=hint)
+        said = f"it learns one small batch by heart: loss {found.first:.2f} → {found.last:.2f}"
+        say(f"{'sanity':<8}{found.wrong or f'{said} in {found.updates} updates'}")
     if goes_on is not None:
         say(f"{'goes on':<8}after {goes_on.step:,} of {job.settings.steps:,} steps")
     if goes_on is not None and goes_on.step >= job.settings.steps:
@@ -183,6 +185,8 @@ def _finished(say: Say, config: Config, folder: Folder, data: Data, job: Made, e
         say(f"It no longer got better, so it ended after {ended.step:,} of {job.settings.steps:,} steps.")
     if measures:
         said = ", ".join(f"{called(name)} {amount(name, measures[name])}" for name in counting(measures))
+        if isinstance(config, Finetune) and _better(history.measures[0][1], measures):
+            say("It was better before it learned more: see curve.html, and lower model.mix or optimizer.learning_rate.")
         say(f"{folder.name}, measured on {len(data.held_out):,} {_noun(config)} that it never saw: {said}")
     return Went(0, folder.model, ended.step, measures)
 
@@ -195,6 +199,11 @@ def _account(folder: Folder, data: Data, job: Made) -> None:
     for pairs in (data.train, data.held_out):
         lines += [failed.get(key, Line(key, "done")) for key in map(pairs.key, range(len(pairs)))]
     write_lines(folder.inputs, lines)
+
+
+def _better(one: dict[str, float], other: dict[str, float]) -> bool:
+    """Whether the measure that counts is."""
+    return next(iter(one.values())) > next(iter(other.values()))
 
 
 def _noun(config: Config) -> str:

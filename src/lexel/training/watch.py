@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -90,7 +89,7 @@ class Watching:
         self._best: dict[str, float] = {}  # measurement
         self._live = Live(get_renderable=self._screen, console=console, transient=True, refresh_per_second=4)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Watching":
         if self._console.is_terminal:
             self._live.start()
         return self
