@@ -1,5 +1,7 @@
 """Batches are a function of the step: exact order, exact resume, exact parts, and no picture is lost without a line."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -150,14 +152,15 @@ def test_a_folder_is_loaded_augmented_to_the_same_bits(tmp_path):
             assert np.array_equal(batch.pixels[place].numpy().transpose(1, 2, 0), expected)
 
 
-def test_steps_ahead_are_computed_while_one_is_used():
+def test_steps_ahead_are_computed_while_one_is_used_and_no_thread_outlives_the_loader():
     data = Numbers(100)
     one = loader(data, 4)
-    one[0]
-    assert one[1].indices.tolist() == order(0, 0, count=100)[4:8].tolist()
-    asked = len(data.asked)
+    assert one[0].indices.tolist() + one[1].indices.tolist() == order(0, 0, count=100)[:8].tolist()
+    assert len(data.asked) >= 8
+    assert [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
     del one
-    assert 8 <= asked <= len(data.asked) < 100
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
+    assert len(data.asked) == len(set(data.asked)) < 100
 
 
 @pytest.mark.parametrize("wrong", [{"batch": 0}, {"batch": 3, "world": 2}, {"rank": 2, "world": 2}, {"rank": -1}])
