@@ -26,13 +26,17 @@ def picture(path, seed, level=0):
     Image.fromarray(noise + np.uint8(level)).save(path)
 
 
+def captioned(path, seed, lines):
+    picture(path, seed)
+    path.with_suffix(".txt").write_text("\n".join(lines))
+
+
 @pytest.fixture
 def lexel(tmp_path, monkeypatch, unchecked_shapes):
     """The command in a folder with `photos/` (captions beside them) and `things/` (a folder a class)."""
     monkeypatch.chdir(tmp_path)
     for seed, (name, lines) in enumerate(CAPTIONS.items()):
-        picture(Path("photos") / f"{name}.png", seed)
-        (Path("photos") / f"{name}.txt").write_text("\n".join(lines))
+        captioned(Path("photos") / f"{name}.png", seed, lines)
     for label, name in enumerate(CLASSES):
         for seed in range(10):
             picture(Path("things") / name / f"{seed}.png", 10 * label + seed, 70 * label)
@@ -105,23 +109,27 @@ def test_classes_are_called_as_a_file_says(lexel, tiny):  # noqa: F811
 
 
 def test_clipscore_is_that_of_the_library_caption_by_caption(lexel, tiny):  # noqa: F811
-    Path("people.csv").write_text("path,caption\nphotos/a.png,a hound\nphotos/a.png,a beagle\nphotos/b.png,a kitten\n")
-    Path("written.csv").write_text("path,caption\nphotos/a.png,a dog\nphotos/b.png,a cat\n")
-    said = ("clipscore", "written.csv", "--references", "people.csv", "--model", str(tiny))
+    written, people = {"a": ["a dog"], "b": ["a cat"]}, {"a": ["a hound", "a beagle"], "b": ["a kitten"]}
+    for folder, captions in {"written": written, "people": people}.items():
+        for seed, (name, lines) in enumerate(captions.items()):
+            captioned(Path(folder) / f"{name}.png", seed, lines)
+    said = ("clipscore", "written", "--references", "people", "--model", str(tiny))
     status, out, err = lexel(*said, "--jsonl")
     assert status == 0, err
-    clip, pictures = library.load(tiny), library.read(["photos/a.png", "photos/b.png"])
-    texts, people = ["a dog", "a cat"], [["a hound", "a beagle"], ["a kitten"]]
-    plain, with_references = clipscore(clip, pictures, texts), refclipscore(clip, pictures, texts, people)
+    clip, pictures = library.load(tiny), library.read("written/*.png")
+    texts = ["a dog", "a cat"]
+    plain, with_references = clipscore(clip, pictures, texts), refclipscore(clip, pictures, texts, [*people.values()])
     lines = [json.loads(line) for line in out.splitlines()]
-    assert [line["input"] for line in lines] == ["photos/a.png", "photos/b.png"]
+    assert [line["input"] for line in lines] == ["a.png", "b.png"]
+    assert [line["caption"] for line in lines] == texts
     assert [line["CLIPScore"] for line in lines] == pytest.approx(plain.tolist(), abs=1e-6)
     assert [line["RefCLIPScore"] for line in lines] == pytest.approx(with_references.tolist(), abs=1e-6)
     _, out, _ = lexel(*said, "--json")
     assert json.loads(out)["metrics"]["CLIPScore"] == pytest.approx(plain.mean(), abs=1e-6)
-    Path("people.csv").write_text("path,caption\nphotos/a.png,a hound\n")
-    assert lexel(*said)[0] == 2
-    assert "people.csv: has nothing about photos/b.png" in lexel(*said)[2]
+    Path("people/b.png").unlink()
+    status, _, err = lexel(*said)
+    assert status == 2
+    assert "people: has nothing about b.png" in err
 
 
 @pytest.mark.parametrize("how", [(), ("--knn",)])
