@@ -9,7 +9,7 @@ when a run goes on.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, Literal, Protocol, TypeVar
 
@@ -29,6 +29,7 @@ from lexel.training.data import Pairs, pairs, pictures_only, split
 from lexel.training.dual import DualTask
 from lexel.training.loader import Batch, PairLoader, Spell, unspelled
 from lexel.training.masked import MaskedBatch, MaskedLoader, MaskedTask
+from lexel.training.noted import Noted
 from lexel.training.plan import Plan, Sized
 from lexel.training.ranks import Ranks
 from lexel.training.recipes import PATHS
@@ -49,8 +50,8 @@ B_in = TypeVar("B_in", contravariant=True)
 class Data:
     """What is trained on, what is not, and what is there and is no sample."""
 
-    train: Pairs
-    held_out: Pairs
+    train: Noted
+    held_out: Noted
     refused: tuple[Refusal, ...]
 
 
@@ -63,7 +64,6 @@ class Job(Generic[B]):
     """One run, ready to begin or to go on.
 
     task, loader, settings   what the trainer takes
-    samples                  the loader of pictures and captions inside that one: it knows which could not be read
     few                      batches of a few samples, to learn by heart
     batch                    samples a step, of all processes
     score                    how well a model does on what is held out
@@ -73,7 +73,6 @@ class Job(Generic[B]):
     task: Learner[B]
     loader: Loader[B]
     settings: Settings
-    samples: PairLoader
     few: Loader[B]
     batch: int
     score: Callable[[Backbone], dict[str, float]]
@@ -103,7 +102,7 @@ def opened(config: Config, home: Path) -> Data:
     Raises `DataError` for data that cannot be opened, `BadArguments` where not enough is left to train on.
     """
     said, source = config.data.held_out, config.data.source
-    where = source if source.startswith("hf:") else str(home / Path(source).expanduser())
+    where = source if source.startswith("hf:") else _shown((home / Path(source).expanduser()).resolve())
     side = LARGEST if isinstance(config, Finetune) else config.image.size
     data = (pictures_only if isinstance(config, Masked) else pairs)(where, shrink=side)
     train, held_out = split(data, said if said < 1 else int(said), seed=config.run.seed)
@@ -111,7 +110,8 @@ def opened(config: Config, home: Path) -> Data:
         raise BadArguments(
             f"{len(train)} of {len(data)} are left to train on", subject=source, hint="see data.held_out"
         )
-    return Data(train, held_out, data.refused)
+    refused = tuple(replace(one, name=one.name.removeprefix(f"{where}/")) for one in data.refused)  # as keys are said
+    return Data(Noted(train), Noted(held_out), refused)
 
 
 def build(config: Config, home: Path, data: Data, device: torch.device) -> Job[Batch] | Job[MaskedBatch]:
@@ -160,9 +160,9 @@ def _dual(config: Contrastive | Finetune, model: Dual, data: Data, become: Calla
         return DualTask(one, data.held_out).measure()
 
     assert model.speller is not None
-    samples, few = _loaders(config, data.train, model.preparation, model.speller)
+    loader, few = _loaders(config, data.train, model.preparation, model.speller)
     settings, batch = _settings(config, len(data.train))
-    return Job(DualTask(model, data.held_out), samples, settings, samples, few, batch, score, become)
+    return Job(DualTask(model, data.held_out), loader, settings, few, batch, score, become)
 
 
 def _masked(config: Masked, data: Data, device: torch.device) -> Job[MaskedBatch]:
@@ -177,10 +177,10 @@ def _masked(config: Masked, data: Data, device: torch.device) -> Job[MaskedBatch
     def hidden(loader: PairLoader) -> MaskedLoader:
         return MaskedLoader(loader, config.image.patch_size, mask_ratio=said.mask, seed=seed)
 
-    samples, few = _loaders(config, data.train, model.preparation, unspelled)
+    loader, few = _loaders(config, data.train, model.preparation, unspelled)
     settings, batch = _settings(config, len(data.train))
     task = MaskedTask(model, data.held_out, mask_ratio=said.mask)
-    return Job(task, hidden(samples), settings, samples, hidden(few), batch, score, lambda: lora.merge(model))
+    return Job(task, hidden(loader), settings, hidden(few), batch, score, lambda: lora.merge(model))
 
 
 def _loaders(config: Config, train: Pairs, preparation: Preparation, spell: Spell) -> tuple[PairLoader, PairLoader]:
@@ -232,3 +232,8 @@ class _Prepare:
 
 def _sizes(said: Image) -> fresh.ImageSizes:
     return fresh.ImageSizes(said.size, said.patch_size, said.width, said.depth, said.heads)
+
+
+def _shown(path: Path) -> str:
+    """A path as people would type it: from here, where it lies below."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

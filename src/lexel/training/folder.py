@@ -106,7 +106,8 @@ class Folder:
             return True
         for trace in (self.checkpoints, self.home / "words"):
             shutil.rmtree(trace, ignore_errors=True)
-        self.log.unlink(missing_ok=True)
+        for trace in (self.log, self.inputs):
+            trace.unlink(missing_ok=True)
         commit_bytes(begun, (json.dumps(now, indent=2, ensure_ascii=False) + "\n").encode())
         return False
 

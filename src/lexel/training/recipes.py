@@ -45,18 +45,18 @@ def new(task: str, folder: Path, *, source: str | None = None, start: str | None
     if source is not None:
         text = _instead(text, SOURCE, source if source.startswith("hf:") else _seen_from(folder, source))
     if start is not None:
-        text = _instead(text, START, f"./{_seen_from(folder, start)}" if start.startswith(PATHS) else start)
+        text = _instead(text, START, _seen_from(folder, start, mark="./") if start.startswith(PATHS) else start)
     commit_bytes(path, text.encode())
     return path
 
 
-def _seen_from(folder: Path, path: str) -> str:
-    """A path seen from here, seen from `folder`: so the two can be moved together. An absolute one stays.
+def _seen_from(folder: Path, path: str, *, mark: str = "") -> str:
+    """A path seen from here, seen from `folder`, so that the two can be moved together. An absolute one stays.
 
     _seen_from(Path("runs/a"), "photos")  →  "../../photos"
     """
     here = Path(path).expanduser()
-    return str(here) if here.is_absolute() else Path(os.path.relpath(here, folder)).as_posix()
+    return str(here) if here.is_absolute() else mark + Path(os.path.relpath(here, folder)).as_posix()
 
 
 def _instead(text: str, said: str, mine: str) -> str:
