@@ -183,15 +183,33 @@ def test_without_held_out_pairs_there_is_nothing_to_measure():
 
 
 def test_copies_in_a_batch_cost_what_no_model_can_avoid():
-    """Captions that are all alike: CLIP's best is ln n; SigLIP's is one yes among n equal questions, each 1/n."""
-    for loss, expected in (("clip", np.log(4)), ("siglip", -np.log(1 / 4) - 3 * np.log(3 / 4))):
+    """With n copies CLIP's best is ln n; SigLIP's is one yes among n equal questions, each answered 1/n."""
+    for loss, alike, two in (("clip", np.log(4), np.log(2)), ("siglip", 4 * np.log(4) - 3 * np.log(3), np.log(4))):
         model = dual(loss)
-        given = batch(model, 4)
-        task = DualTask(model)
-        assert task.floor(given).loss == 0
-        alike = Batch(given.pixels, model.speller([CAPTIONS[0]] * 4), given.indices)
-        assert task.floor(alike).loss == pytest.approx(expected)
-        assert task.floor(alike).why == "of 4 captions 1 are different, of the pictures 4"
+        task, given = DualTask(model), batch(model, 4)
+        captions = Batch(given.pixels, model.speller([CAPTIONS[0]] * 4), given.indices)
+        both = Batch(given.pixels[[1, 1, 1, 1]], captions.words, given.indices)
+        half = Batch(given.pixels[[0, 0, 1, 1]], given.words, given.indices)
+        for one, lowest, why in (
+            (given, 0, ""),
+            (captions, alike, "all 4 captions are alike"),
+            (both, alike, "all 4 captions and pictures are alike"),
+            (half, two, ""),
+        ):
+            found = task.bounds(one)
+            assert (found.lowest, found.blind) == (pytest.approx(lowest), pytest.approx(alike))
+            assert found.why == why
+
+
+def test_no_model_beats_the_lowest_loss_of_copies():
+    """Features that are as good as they can be, at scales from 1 to 100: the lowest is nearly reached, never passed."""
+    owner = torch.tensor([0, 0, 0, 1, 2])
+    images, texts = torch.eye(5), torch.eye(5)[owner]
+    images[:3] = images[0]
+    images[3:], texts[3:] = torch.eye(5)[1:3], torch.eye(5)[1:3]
+    found = [clip_loss(images, texts, torch.tensor(scale)).item() for scale in np.linspace(0, np.log(100), 50)]
+    lowest = 3 / 5 * np.log(3)
+    assert lowest <= min(found) + 1e-6 < lowest + 1e-4
 
 
 @each_loss

@@ -35,7 +35,7 @@ def test_a_plan_is_a_line():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(0, "0 s"), (59.6, "1 min 0 s"), (15_000, "4 h 10 min"), (200_000, "2 d 7 h")]
+    ("seconds", "said"), [(0.0, "0 s"), (59.6, "1 min 0 s"), (15_000.0, "4 h 10 min"), (200_000.0, "2 d 7 h")]
 )
 def test_a_duration_has_two_units(seconds, said):
     assert plan.duration(seconds) == said

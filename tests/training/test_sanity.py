@@ -1,5 +1,7 @@
 """A model that is sound learns a batch by heart; each of the others is named in a sentence."""
 
+import re
+
 import pytest
 import torch
 from training.small import CAPTIONS, Always, batch, dual
@@ -24,7 +26,7 @@ def test_a_sound_model_is_sane_and_is_what_it_was(loss):
     before = {name: value.clone() for name, value in model.state_dict().items()}
     found = checked(model)
     assert found.wrong == ""
-    assert found.last - found.floor <= 0.2 * (found.first - found.floor)
+    assert found.last < 0.7 * found.bounds.blind < found.first
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
 
@@ -34,17 +36,10 @@ def test_a_masked_autoencoder_is_sane():
     assert sanity.check(MaskedTask(fresh.mae(*SIZES)), loader, SETTINGS).wrong == ""
 
 
-def test_a_careful_rate_is_raised_to_see_whether_the_model_can_learn():
+def test_a_careful_rate_is_raised_to_see_whether_the_model_can_learn(monkeypatch):
+    monkeypatch.setattr(sanity, "UPDATES", 20)
     found = checked(dual(), settings=Settings(steps=1000, learning_rate=1e-5))
     assert (found.wrong, found.rate) == ("", pytest.approx(1e-3))
-
-
-def test_a_model_that_knows_the_batch_already_is_sane():
-    model = dual()
-    torch.nn.init.constant_(model.logit_scale, 0.0)
-    task = DualTask(model)
-    task.floor = lambda given: sanity.Floor(2.4)  # nearly ln 8, and a little more: as good as it gets at this scale
-    assert sanity.check(task, Always(batch(model, 8)), SETTINGS).wrong == ""
 
 
 def test_a_rate_of_nothing_is_named():
@@ -63,32 +58,38 @@ def test_captions_that_are_all_alike_are_named():
     model = dual()
     given = batch(model, 8)
     alike = Batch(given.pixels, model.speller([CAPTIONS[0]] * 8), given.indices)
-    assert checked(model, alike).wrong.endswith(
-        "and cannot fall below 2.08: of 8 captions 1 are different, of the pictures 8"
-    )
+    assert checked(model, alike).wrong == "there is nothing to learn: all 8 captions are alike"
 
 
 def test_pictures_that_are_all_alike_are_named():
     model = dual()
     given = batch(model, 8)
     alike = Batch(given.pixels[:1].repeat(8, 1, 1, 1), given.words, given.indices)
-    assert "of the pictures 1" in checked(model, alike).wrong
+    assert checked(model, alike).wrong == "there is nothing to learn: all 8 pictures are alike"
 
 
 def test_a_tower_that_no_gradient_reaches_is_named():
     model = dual()
     see = model.image.trace
-    model.image.trace = lambda pixels: see(pixels.detach()).then(lambda x: x.detach())
+    model.image.trace = lambda pixels: see(pixels).then(Detached())
     model.image.projection.requires_grad_(False)
     assert checked(model).wrong.startswith("no gradient reaches image.class_token and ")
 
 
-def test_a_model_that_cannot_learn_is_named():
-    """Its pictures are all the same to it."""
-    model = dual()
-    see = model.image.trace
-    model.image.trace = lambda pixels: see(0 * pixels)
-    assert checked(model).wrong.startswith("60 updates on one batch bring the loss from 2.")
+class Detached(torch.nn.Module):
+    def forward(self, x):
+        return x.detach()
+
+
+def test_a_model_that_cannot_learn_is_named(monkeypatch):
+    """It moves all texts alike."""
+    model = dual().requires_grad_(False)
+    model.text.norm_out.bias.requires_grad_(True)
+    monkeypatch.setattr(sanity, "UPDATES", 10)
+    assert re.fullmatch(
+        r"10 updates on one batch bring the loss from 2\.\d+ to 2\.\d+, and a model that sees nothing reaches 2\.08",
+        checked(model).wrong,
+    )
 
 
 def test_numbers_that_are_not_finite_are_named():
