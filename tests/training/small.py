@@ -90,7 +90,7 @@ def contrastive(rank, world, dropout):
         world=world,
     )
     settings = Settings(
-        steps=20, learning_rate=3e-3, warmup=3, average=0.5, chunk=3, save_every=3, keep=2, measure_every=2, patience=3
+        steps=20, learning_rate=3e-3, warmup=3, average=0.5, chunk=3, save_every=3, keep=2, measure_every=4, patience=3
     )
     return DualTask(model, Drawings()), loader, settings
 

@@ -180,6 +180,7 @@ def test_it_learns_which_caption_belongs_to_which_drawing(loss):
 
 def test_without_held_out_pairs_there_is_nothing_to_measure():
     assert DualTask(dual()).measure() == {}
+    assert DualTask(dual(), Drawings(broken=range(16))).measure() == {}
 
 
 def test_copies_in_a_batch_cost_what_no_model_can_avoid():

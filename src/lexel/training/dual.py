@@ -93,9 +93,9 @@ class DualTask:
             self._scale.clamp_(0, MAX_LOGIT_SCALE)
 
     def measure(self) -> dict[str, float]:
-        """Retrieval among the held-out pairs, text → picture at 1 first; {} where there are none.
+        """Retrieval among the held-out pairs, text → picture at 1 first; {} where none can be read.
 
-        Pictures are prepared as a user's are; one that cannot be read is left out.
+        Pictures are prepared as a user's are.
         """
         if not self._held_out:
             return {}
@@ -105,6 +105,8 @@ class DualTask:
             captions: list[str] = []
             owner: list[int] = []
             images = self.module.embed(_pictures(self._held_out, captions, owner))
+            if not owner:
+                return {}
             return retrieval(images, self.module.embed(captions), np.array(owner, np.int64))
         finally:
             for part in training:
