@@ -23,6 +23,16 @@ def folder(root, files):
     return Path(root)
 
 
+def rows(data):
+    """(name, captions) of every pair."""
+    return [(data.key(index), data.captions(index)) for index in range(len(data))]
+
+
+def refusals(data):
+    """(name, error) of what is no pair, by names."""
+    return sorted((one.name, one.error) for one in data.refused)
+
+
 class Numbers:
     """N pairs without files: picture i is one pixel that says i, and has `said(i)` captions."""
 

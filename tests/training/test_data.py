@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from training.sets import Numbers, folder, png
+from training.sets import Numbers, folder, png, refusals, rows
 
 from lexel.errors import BadArguments, DataError, PictureError
 from lexel.pictures.read import read
@@ -14,14 +14,6 @@ from lexel.training.data import Pairs, Subset, pairs, pictures_only, split
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def rows(data):
-    return [(data.key(index), data.captions(index)) for index in range(len(data))]
-
-
-def refusals(data):
-    return sorted((one.name, one.error) for one in data.refused)
 
 
 def test_a_folder_of_pictures_and_texts_is_a_data_set():
