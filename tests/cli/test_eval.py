@@ -125,7 +125,9 @@ def test_clipscore_is_that_of_the_library_caption_by_caption(lexel, tiny):  # no
     assert [line["CLIPScore"] for line in lines] == pytest.approx(plain.tolist(), abs=1e-6)
     assert [line["RefCLIPScore"] for line in lines] == pytest.approx(with_references.tolist(), abs=1e-6)
     _, out, _ = lexel(*said, "--json")
-    assert json.loads(out)["metrics"]["CLIPScore"] == pytest.approx(plain.mean(), abs=1e-6)
+    result = json.loads(out)
+    assert result["metrics"]["CLIPScore"] == pytest.approx(plain.mean(), abs=1e-6)
+    assert result["data"]["references"]["captions"] != result["data"]["captions"]["captions"]
     Path("people/b.png").unlink()
     status, _, err = lexel(*said)
     assert status == 2

@@ -130,24 +130,25 @@ def clipscore(
     from lexel.training.data import pairs
 
     encoder, opened = _dual(model), pairs(data)
-    known = _captions_by_name(references) if references else {}
+    people = pairs(references) if references else None
     read = _read(encoder.embed, opened)
     asked = [(row, index, text) for row, index in enumerate(read.kept.tolist()) for text in opened.captions(index)]
     vectors, texts = read.vectors[[row for row, _, _ in asked]], [text for _, _, text in asked]
     names = [opened.key(index) for _, index, _ in asked]
     scores = {"CLIPScore": clipscore(encoder, vectors, texts)}
-    seen_by = {"captions": seen(opened.name, read, captions=opened.digest, texts=len(texts))}
-    if references:
-        missing = next((name for name in names if name not in known), None)
-        if missing:
-            raise BadArguments(f"has nothing about {missing}", subject=references)
+    about = {"captions": seen(opened.name, read, captions=opened.digest, texts=len(texts))}
+    if people is not None:
+        known = {people.key(index): people.captions(index) for index in range(len(people))}
+        if missing := set(names) - known.keys():
+            raise BadArguments(f"has nothing about {min(missing)}", subject=people.name)
         scores["RefCLIPScore"] = refclipscore(encoder, vectors, texts, [known[name] for name in names])
+        about["references"] = {"name": people.name, "captions": people.digest}
     metrics = {name: float(np.mean(score)) for name, score in scores.items()}
     if as_jsonl:
         for row, (name, text) in enumerate(zip(names, texts, strict=True)):
             line = {"input": name, "caption": text} | {key: float(score[row]) for key, score in scores.items()}
             print(json.dumps(line, ensure_ascii=False))
-    result = Result.of("clipscore", metrics, encoder, seen_by, references=references)
+    result = Result.of("clipscore", metrics, encoder, about)
     return _tell(result, [read], output, as_json=as_json, quiet=as_jsonl)
 
 
@@ -173,7 +174,7 @@ def probe(
     import numpy as np
 
     from lexel.evals.classes import classes_of, labels_of
-    from lexel.evals.probes import LinearProbe, features, knn_scores
+    from lexel.evals.probes import NEIGHBOURS, TEMPERATURE, LinearProbe, features, knn_scores
     from lexel.evals.result import Result, seen
     from lexel.evals.zero_shot import accuracy
     from lexel.loading.load import load
@@ -193,7 +194,7 @@ def probe(
     settings: dict[str, object] = {"classes": classes}
     if knn:
         scores = knn_scores(fitted.vectors, y, len(classes), tested.vectors)
-        settings |= {"k": 20, "temperature": 0.07}
+        settings |= {"k": NEIGHBOURS, "temperature": TEMPERATURE}
     else:
         _, spare = split(known, len(known) // SPARE, seed=1)
         held_out = np.isin(fitted.kept, spare.indices)
@@ -226,13 +227,6 @@ def _read(embed: "Callable[[Iterable[Picture]], Array]", data: "Numbered") -> "R
     if not len(found.kept):
         raise found.failed[0].exception() if found.failed else BadArguments("too few pictures to hold some out")
     return found
-
-
-def _captions_by_name(where: str) -> dict[str, tuple[str, ...]]:
-    from lexel.training.data import pairs
-
-    opened = pairs(where)
-    return {opened.key(index): opened.captions(index) for index in range(len(opened))}
 
 
 def _named(folders: tuple[str, ...], names: Path | None) -> list[str]:

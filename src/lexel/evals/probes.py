@@ -29,6 +29,7 @@ STEPS = 1000  # of L-BFGS at most
 STATIONARY = 1e-5  # largest number of the gradient, of the mean over pictures, where a fit is done
 COARSE, FINE = 2.0, 1 / 8  # decades between penalties: at first, and at last
 ENDS = (-6.0, 6.0)  # the first penalties, as powers of ten
+NEIGHBOURS, TEMPERATURE = 20, 0.07  # of DINO's k-NN
 TILE = 512  # pictures whose neighbours are looked for at once
 
 
@@ -134,8 +135,8 @@ def knn_scores(
     classes: int,
     queries: Float[Array, "B D"],
     *,
-    k: int = 20,
-    temperature: float = 0.07,
+    k: int = NEIGHBOURS,
+    temperature: float = TEMPERATURE,
 ) -> Float[Array, "B C"]:
     """The votes of the k nearest by cosine for each query: exp(cosine / temperature), summed by class. Float32.
 
