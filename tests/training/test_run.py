@@ -47,7 +47,8 @@ def test_a_clip_is_trained_measured_and_told(trained, shapes):
     went, again = go(folder)
     assert went.exit == 3  # a picture is cut
     assert (went.model, went.steps) == (folder / "model", 15)
-    assert said.splitlines()[-2].startswith("trained, measured on 8 pairs that it never saw: R@1 text → picture ")
+    assert said.splitlines()[-2].startswith("result  R@1 text → picture ")
+    assert said.splitlines()[-2].endswith(" %, 8 held out")
     assert "goes on after 15 of 15 steps" in again
     lines = told(folder)
     assert [line["step"] for line in lines if line["measures"]] == [0, 5, 10, 15]
