@@ -115,8 +115,9 @@ def test_failures_are_said_and_logged_and_drawn(screen, tmp_path):
 
 def test_numbers_that_are_not_finite_are_a_failure_with_a_name(screen):
     watch, _, log = screen()
-    with pytest.raises(TrainingError), watch:
+    with watch:
         watch.step(1, LOSSES, FACTS)
+    with pytest.raises(TrainingError), watch:
         raise TrainingError("step 2: not finite: loss nan")
     assert log.history().failures == [(1, "not finite", "step 2: not finite: loss nan")]
 
