@@ -171,7 +171,7 @@ def test_other_settings_are_another_run(trained, shapes, tmp_path):
 def test_a_batch_is_no_larger_than_the_data(shapes, tmp_path):
     folder = begin("clip", tmp_path / "mine", shapes, batch=1000, chunk=0)
     _, said = go(folder, dry_run=True)
-    assert "run.batch is 1,000; 41 are as many as fit into one" in said
+    assert "a batch is 41, not 1,000: there are no more pairs" in said
 
 
 @pytest.mark.parametrize(

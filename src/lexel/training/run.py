@@ -133,7 +133,7 @@ class _Going:
             if cut := model.speller(some).truncated:
                 self.say(f"{'':<8}{cut:,} of the first {len(some):,} captions are too long and lose their end")
         if job.batch < config.run.batch:
-            self.say(f"{'':<8}run.batch is {config.run.batch:,}; {job.batch:,} are as many as fit into one")
+            self.say(f"{'':<8}a batch is {job.batch:,}, not {config.run.batch:,}: there are no more {self.noun}")
 
     def check(self, found: Checkpoint | None, *, anyway: bool) -> Plan | None:
         """Can it learn, and how long will it take? Of a run that is done nobody asks."""
