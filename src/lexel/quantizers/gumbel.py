@@ -57,7 +57,8 @@ class Gumbel(torch.nn.Module):
 
     def decode(self, codes: Int[torch.Tensor, "N"]) -> Float[torch.Tensor, "N D"]:
         """A 1 in a row of zeros."""
-        return torch.nn.functional.one_hot(codes, self.codebook_size).float()
+        empty = torch.zeros(len(codes), self.codebook_size, device=codes.device)
+        return empty.scatter_(1, codes[:, None], 1.0)
 
     def forward(self, x: Float[torch.Tensor, "N D"]) -> Quantized:
         """The likeliest codes without noise; in `train()` blends of vectors with noise; the loss."""
