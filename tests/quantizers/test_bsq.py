@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from vector_quantize_pytorch import LFQ as Peer
+import vector_quantize_pytorch as peers
 
 from lexel.errors import BadArguments
 from lexel.quantizers.bsq import BSQ
@@ -15,7 +15,7 @@ def drawn(*shape, seed=0):
 
 @pytest.mark.parametrize("bits", [2, 9, 12])
 def test_bsq_equals_the_peer(bits):
-    ours, peer = BSQ(bits).eval(), Peer(dim=bits, codebook_size=1 << bits, spherical=True).eval()
+    ours, peer = BSQ(bits).eval(), peers.LFQ(dim=bits, codebook_size=1 << bits, spherical=True).eval()
     x = drawn(300, bits)
     quantized, codes, _ = peer(x[None])
     made = ours(x)

@@ -2,9 +2,9 @@ from itertools import product
 
 import pytest
 import torch
+import vector_quantize_pytorch as peers
 from hypothesis import given
 from hypothesis import strategies as st
-from vector_quantize_pytorch import FSQ as Peer
 
 from lexel.errors import BadArguments
 from lexel.quantizers.fsq import FSQ
@@ -20,7 +20,7 @@ def drawn(*shape, seed=0):
 @pytest.mark.parametrize("levels", LEVELS)
 @pytest.mark.parametrize("training", [False, True])
 def test_fsq_equals_the_peer(levels, training):
-    ours, peer = FSQ(*levels).train(training), Peer(list(levels)).train(training)
+    ours, peer = FSQ(*levels).train(training), peers.FSQ(list(levels)).train(training)
     for x in (drawn(500, len(levels)), 4 * drawn(500, len(levels)), torch.zeros(1, len(levels))):
         quantized, codes = peer(x[None])
         made = ours(x)
@@ -29,7 +29,7 @@ def test_fsq_equals_the_peer(levels, training):
 
 
 def test_gradients_of_fsq_equal_those_of_the_peer():
-    ours, peer, outside = FSQ(8, 5, 4).train(), Peer([8, 5, 4]).train(), drawn(40, 3, seed=1)
+    ours, peer, outside = FSQ(8, 5, 4).train(), peers.FSQ([8, 5, 4]).train(), drawn(40, 3, seed=1)
     a, b = (drawn(40, 3).requires_grad_() for _ in range(2))
     (ours(a).quantized * outside).sum().backward()
     (peer(b[None])[0][0] * outside).sum().backward()
@@ -41,7 +41,7 @@ def test_every_fsq_code_has_its_levels():
     axes = [[(u - level // 2) / (level // 2) for u in range(level)] for level in (8, 5, 4)]
     literal = [list(reversed(levels)) for levels in product(*reversed(axes))]  # the first counts fastest
     assert fsq.codebook.tolist() == literal
-    assert torch.equal(fsq.codebook, Peer([8, 5, 4]).implicit_codebook)
+    assert torch.equal(fsq.codebook, peers.FSQ([8, 5, 4]).implicit_codebook)
 
 
 @pytest.mark.parametrize("levels", LEVELS)

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from vector_quantize_pytorch import LFQ as Peer
+import vector_quantize_pytorch as peers
 
 from lexel.errors import BadArguments
 from lexel.quantizers._bits import entropy_of_bits, entropy_of_mean, numbered, signs
@@ -24,7 +24,7 @@ def nats(chance):
 
 @pytest.mark.parametrize("bits", [1, 4, 11])
 def test_lfq_equals_the_peer(bits):
-    ours, peer = LFQ(bits).eval(), Peer(dim=bits, codebook_size=1 << bits).eval()
+    ours, peer = LFQ(bits).eval(), peers.LFQ(dim=bits, codebook_size=1 << bits).eval()
     for x in (drawn(300, bits), torch.zeros(1, bits)):
         quantized, codes, _ = peer(x[None])
         made = ours(x)
@@ -35,7 +35,7 @@ def test_lfq_equals_the_peer(bits):
 
 def test_losses_of_lfq_equal_those_of_the_peer():
     ours = LFQ(6).train()
-    peer = Peer(dim=6, codebook_size=64, entropy_loss_weight=0.1, commitment_loss_weight=0.25).train()
+    peer = peers.LFQ(dim=6, codebook_size=64, entropy_loss_weight=0.1, commitment_loss_weight=0.25).train()
     a, b = (0.003 * drawn(400, 6) for _ in range(2))  # as unsure as to leave no chance below the 1e-5 of the peer
     a.requires_grad_(), b.requires_grad_()
     loss = sum(ours(a).losses.values())

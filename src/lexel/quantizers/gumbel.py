@@ -64,10 +64,7 @@ class Gumbel(torch.nn.Module):
         """The likeliest codes without noise; in `train()` blends of vectors with noise; the loss."""
         x = x.float()
         codes = self.codes(x)
-        if self.training:
-            found = torch.nn.functional.gumbel_softmax(x, self.temperature)
-        else:
-            found = self.decode(codes)
+        found = torch.nn.functional.gumbel_softmax(x, self.temperature) if self.training else self.decode(codes)
         chance = x.softmax(dim=1)
         apart = (chance * (self.codebook_size * chance).clamp(min=1e-10).log()).sum() / max(len(x), 1)
         return Quantized(codes, found, {"kl": KL * apart})
