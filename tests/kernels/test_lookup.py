@@ -61,6 +61,15 @@ def test_codes_are_never_farther_than_those_of_the_peer(width):
     assert (ours == theirs[0]).float().mean() > 0.99
 
 
+def test_our_product_finds_the_same_codes_as_that_of_torch(monkeypatch):
+    x, codebook = drawn(700, 70), drawn(3000, 70, seed=1)
+    found = []
+    for at_home in (True, False):
+        monkeypatch.setattr(lookup, "at_home_with_mkl", lambda at_home=at_home: at_home)
+        found.append(nearest(x, codebook))
+    assert torch.equal(*found)
+
+
 def test_of_equal_codes_the_lowest_is_found():
     codebook = drawn(300, 16)
     assert torch.equal(nearest(codebook, torch.cat([codebook, codebook])), torch.arange(300))

@@ -12,10 +12,12 @@ index, however torch multiplies. Rows and codes are centred on the mean of the c
 share would eat the digits.
 """
 
+from lexel.kernels.linear import linear
+from lexel.kernels.processor import at_home_with_mkl
 from lexel.needs import torch
 from lexel.shapes import Float, Int
 
-ROWS = 256  # of a tile; with fewer, calling torch costs more than its products
+ROWS = 512  # of a tile; with fewer, calling torch costs more than its products
 CODES, CODES_WIDE, WIDE = 256, 1024, 64  # of a tile; wide from this width on, where products cost most
 BLOCK = 1 << 20  # numbers held at once where rows are looked at again: 8 MB in float64
 UNIT = 2.0**-24  # rounding of float32
@@ -56,18 +58,18 @@ class _Codes:
         laid[:count, :width] = centred
         laid[:count, width] = squares / -2
         laid[count:, width] = -torch.inf  # what fills the last tile is never the best
-        self.tiles = laid.view(tiles, self.columns, width + 1)
-        self.by_column = self.tiles.transpose(0, 1).contiguous()
+        self.all = laid
+        self.tiles = [tile.mT for tile in laid.split(self.columns)]
+        self.by_column = laid.view(tiles, self.columns, width + 1).transpose(0, 1).contiguous()
         self.scores, self.top = (centred.new_empty(ROWS, self.columns) for _ in range(2))
 
     def best(self, x: Float[torch.Tensor, "n D"]) -> tuple[torch.Tensor, torch.Tensor]:
         """The code of the highest score for each of at most ROWS rows, and whether no other comes near it."""
         rows, margin = self._rows(x)
         scores, top = self.scores[: len(x)], self.top[: len(x)]
-        torch.mm(rows, self.tiles[0].mT, out=top)
+        top.copy_(_product(rows, self.tiles[0], scores))
         for tile in self.tiles[1:]:
-            torch.mm(rows, tile.mT, out=scores)
-            torch.maximum(top, scores, out=top)
+            torch.maximum(top, _product(rows, tile, scores), out=top)
         column, alone = _largest(top, margin)
         inside = torch.bmm(self.by_column[column], rows[:, :, None])[:, :, 0]
         tile_, alone_inside = _largest(inside, margin)
@@ -76,7 +78,7 @@ class _Codes:
     def exactly(self, x: Float[torch.Tensor, "n D"]) -> Int[torch.Tensor, "n"]:
         """The nearest code of each row, by distances in float64 to all codes whose scores come near the highest."""
         rows, margin = self._rows(x)
-        scores = rows @ self.tiles.flatten(0, 1).mT
+        scores = rows @ self.all.mT
         row, code = (scores >= (scores.amax(dim=1) - margin)[:, None]).nonzero(as_tuple=True)
         size = max(1, BLOCK // x.shape[1])
         pairs = zip(row.split(size), code.split(size), strict=True)
@@ -95,6 +97,15 @@ class _Codes:
         rows = torch.cat([centred, centred.new_ones(len(x), 1)], dim=1)
         each = (x.shape[1] + 10) * UNIT + 2 * INPUTS[torch.get_float32_matmul_precision()]
         return rows, 2 * each * self.length * (centred.norm(dim=1) + self.length)
+
+
+def _product(
+    rows: Float[torch.Tensor, "n D"], tile: Float[torch.Tensor, "D C"], space: Float[torch.Tensor, "n C"]
+) -> Float[torch.Tensor, "n C"]:
+    """rows · tile: by torch's own product into `space`, which stays in the cache, or where that is slow by ours."""
+    if rows.device.type != "cpu" or at_home_with_mkl():
+        return torch.mm(rows, tile, out=space)
+    return linear(rows, tile.mT)
 
 
 def _largest(scores: Float[torch.Tensor, "n C"], margin: Float[torch.Tensor, "n"]) -> tuple[torch.Tensor, torch.Tensor]:

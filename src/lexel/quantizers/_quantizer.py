@@ -81,15 +81,15 @@ def built(text: str) -> Quantizer:
     return made
 
 
-def repeated(text: str, count: int) -> Sequence[Quantizer]:
-    """So many quantizers of one text, a `torch.nn.ModuleList`.
+def repeated(text: str, count: int) -> torch.nn.ModuleList:
+    """So many quantizers of one text.
 
     Raises `BadArguments` where each would give a row of codes, beside what `built` raises.
     """
     made = [built(text) for _ in range(count)]
     if made[0].codes(torch.zeros(0, made[0].dim)).ndim > 1:
         raise BadArguments(f"{text} has several codebooks; those of one can be repeated")
-    return cast("Sequence[Quantizer]", torch.nn.ModuleList(cast("list[torch.nn.Module]", made)))
+    return torch.nn.ModuleList(cast("list[torch.nn.Module]", made))
 
 
 def text(quantizer: object, *args: Value, **kwargs: Value) -> str:

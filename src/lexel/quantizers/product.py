@@ -11,8 +11,11 @@ Cost       Q times the quantizer inside, on a part of the width
 Checked by test_product_equals_the_peer, test_parts_of_a_product_do_not_touch_each_other
 """
 
+from collections.abc import Sequence
+from typing import cast
+
 from lexel.needs import torch
-from lexel.quantizers._quantizer import Quantized, check_whole, mean_losses, repeated, text
+from lexel.quantizers._quantizer import Quantized, Quantizer, check_whole, mean_losses, repeated, text
 from lexel.shapes import Float, Int
 
 
@@ -25,13 +28,13 @@ class Product(torch.nn.Module):
     Losses have the names of those inside and are means over parts. Raises `BadArguments` for a text that is no such
     quantizer and for fewer than 1 part.
 
-        product('vq(8, codebook_size=4096)', 8)    →  eight codes a vector of 64 numbers, 96 bits
+        product('vq(8, codebook_size=512)', 8)    →  eight codes a vector of 64 numbers, 72 bits
     """
 
     def __init__(self, quantizer: str, parts: int) -> None:
         super().__init__()
         check_whole(self, 1, parts=parts)
-        self.parts = repeated(quantizer, parts)
+        self.parts = cast("Sequence[Quantizer]", repeated(quantizer, parts))
         self.dim = parts * self.parts[0].dim
 
     @property

@@ -12,8 +12,11 @@ Checked by test_residual_equals_the_peer, test_more_codes_are_never_worse_on_ave
            test_a_residual_learns_from_what_each_depth_saw
 """
 
+from collections.abc import Sequence
+from typing import cast
+
 from lexel.needs import torch
-from lexel.quantizers._quantizer import Quantized, check_whole, mean_losses, repeated, straight_through, text
+from lexel.quantizers._quantizer import Quantized, Quantizer, check_whole, mean_losses, repeated, straight_through, text
 from lexel.shapes import Float, Int
 
 
@@ -32,7 +35,7 @@ class Residual(torch.nn.Module):
     def __init__(self, quantizer: str, depth: int) -> None:
         super().__init__()
         check_whole(self, 1, depth=depth)
-        self.stages = repeated(quantizer, depth)
+        self.stages = cast("Sequence[Quantizer]", repeated(quantizer, depth))
         self.dim = self.stages[0].dim
 
     @property
