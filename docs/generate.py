@@ -48,6 +48,7 @@ KINDS = {
     "partitions": "Tokenizers without torch",
     "reducers": "Selectors: fewer tokens in the same space",
     "towers": "Families of towers: their models are named in a pipeline, and loaded",
+    "autoencoders": "Families of autoencoders: their models are too, and give pictures back",
 }
 
 

@@ -48,8 +48,11 @@ def embed(
     from lexel.runs.vectors import Vectors, one_each
     from lexel.settings import settings
     from lexel.tokens.meaning import Space
+    from lexel.towers._backbone import Backbone
 
     tower = load(model, part="image")
+    if not isinstance(tower, Backbone):
+        raise BadArguments("gives no vector a picture", subject=model, hint="lexel tokenize takes what it gives")
     space = Space("vectors", tower.embed([]).shape[1], digest=f"{tower.digest} embed", name=f"{model}, embedded")
     pictures = read_inputs(inputs, shrink=shrink)
     job = Job(f"embed {model}", __version__, f"weights={tower.digest}, shrink={shrink}", pictures.fingerprint())

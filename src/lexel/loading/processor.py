@@ -21,6 +21,7 @@ from lexel.pictures.prepare import (
     Resize,
     Shortest,
     Squash,
+    Within,
 )
 from lexel.pictures.published import imagenet
 
@@ -47,7 +48,12 @@ def preparation(checkpoint: Checkpoint, *, family: Preparation) -> Preparation:
 
 
 def written(preparation: Preparation) -> dict[str, JSON]:
-    """`preprocessor_config.json` for a preparation that `transformers` can repeat."""
+    """`preprocessor_config.json` for a preparation that `transformers` can repeat.
+
+    {} for that of autoencoders, which no processor repeats: their config.json says the size.
+    """
+    if isinstance(preparation.resize, Within):
+        return {}
     settings: dict[str, JSON] = {
         "do_rescale": True,
         "do_normalize": True,

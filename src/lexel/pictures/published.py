@@ -4,13 +4,14 @@
     squash                             siglip, vit, dinov3, squashed (PVT, Swin); deit, and then the centre
     whole patches of their own aspect  naflex
     longer side, then a margin         sam
+    as it is, if not too large         convolutional (autoencoders)
 
 Each is equal to the image processor of `transformers` that its docstring names.
 """
 
 from PIL import Image
 
-from lexel.pictures.prepare import LongestEdge, Patches, Preparation, Resize, Shortest, Squash
+from lexel.pictures.prepare import LongestEdge, Patches, Preparation, Resize, Shortest, Squash, Within
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
@@ -85,3 +86,11 @@ def sam(size: int) -> Preparation:
         std=IMAGENET_STD,
         pad=(size, size),
     )
+
+
+def convolutional(edge: int, cell: int) -> Preparation:
+    """Autoencoders of any size of picture: at most `edge` pixels a side, whole cells, −1…1.
+
+    Where nothing has to be resized or filled up, as `VaeImageProcessor` of diffusers has it.
+    """
+    return Preparation(Within(edge), kernel=Image.Resampling.LANCZOS, mean=HALF, std=HALF, multiple=cell)

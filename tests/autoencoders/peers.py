@@ -1,0 +1,113 @@
+"""Tiny autoencoders of `diffusers` with noise on every parameter, their files, and the same under taming's names."""
+
+import json
+import re
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL
+from loading.references import noisy
+from safetensors.torch import load_file, save_file
+
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+
+LEVELS = {
+    "block_out_channels": (8, 16),
+    "down_block_types": ("DownEncoderBlock2D",) * 2,
+    "up_block_types": ("UpDecoderBlock2D",) * 2,
+    "layers_per_block": 1,
+    "norm_num_groups": 4,
+}
+ATTENTION = LEVELS | {
+    "down_block_types": ("DownEncoderBlock2D", "AttnDownEncoderBlock2D"),
+    "up_block_types": ("AttnUpDecoderBlock2D", "UpDecoderBlock2D"),
+}
+# As the published configs differ: Stable Diffusion; SD3 and FLUX; three levels of unequal widths.
+KL = {
+    "sd": LEVELS | {"latent_channels": 4, "sample_size": 48},
+    "flux": LEVELS
+    | {
+        "latent_channels": 16,
+        "use_quant_conv": False,
+        "use_post_quant_conv": False,
+        "scaling_factor": 0.3611,
+        "shift_factor": 0.1159,
+        "mid_block_add_attention": False,
+    },
+    "attention, f4": {
+        "block_out_channels": (8, 8, 16),
+        "down_block_types": ("DownEncoderBlock2D", "AttnDownEncoderBlock2D", "DownEncoderBlock2D"),
+        "up_block_types": ("UpDecoderBlock2D", "AttnUpDecoderBlock2D", "UpDecoderBlock2D"),
+        "layers_per_block": 2,
+        "norm_num_groups": 4,
+        "latents_mean": [0.1, -0.2, 0.3, 0.05],
+        "latents_std": [1.5, 0.5, 2.0, 1.0],
+        "scaling_factor": 1.0,
+    },
+}
+
+
+def kl(kind="sd", **more):
+    torch.manual_seed(0)
+    return noisy(AutoencoderKL(**KL[kind] | more))
+
+
+def saved(model, folder):
+    model.save_pretrained(folder)
+    return Path(folder)
+
+
+def rewritten(folder, other, change, *, weights=WEIGHTS, **config):
+    """A copy of a folder whose tensors went through `change`, and whose settings have `config` in them."""
+    other.mkdir()
+    settings = json.loads((folder / "config.json").read_text()) | config
+    (other / "config.json").write_text(json.dumps(settings))
+    save_file({n: v.contiguous() for n, v in change(load_file(folder / weights)).items()}, other / weights)
+    return other
+
+
+def bare(state, folder, *, weights="model.safetensors"):
+    """A folder with these tensors and no settings."""
+    folder.mkdir(exist_ok=True)
+    save_file({name: value.contiguous() for name, value in state.items()}, folder / weights)
+    return folder
+
+
+def pixels(height, width, *, count=2, seed=1):
+    return torch.randn(count, 3, height, width, generator=torch.Generator().manual_seed(seed)).clamp(-1, 1)
+
+
+def rows(maps):
+    """[B, C, h, w] as rows, picture by picture."""
+    return maps.permute(0, 2, 3, 1).flatten(0, 2)
+
+
+def maps(packed, height, width):
+    """Rows of equal pictures as [B, C, h, w]."""
+    return packed.x.unflatten(0, (-1, height, width)).permute(0, 3, 1, 2)
+
+
+PARTS = {"query": "q", "key": "k", "value": "v", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
+
+
+def taming_names(state, levels):
+    """Tensors of diffusers under the names of taming-transformers and latent diffusion, written down a second time."""
+    out = {}
+    for name, value in state.items():
+        new = re.sub(r"down_blocks\.(\d+)\.resnets\.", r"down.\1.block.", name)
+        new = re.sub(r"down_blocks\.(\d+)\.attentions\.", r"down.\1.attn.", new)
+        new = re.sub(r"down_blocks\.(\d+)\.downsamplers\.0", r"down.\1.downsample", new)
+        for theirs, ours in (("resnets", "block"), ("attentions", "attn")):
+            new = re.sub(
+                rf"up_blocks\.(\d+)\.{theirs}\.", lambda m, ours=ours: f"up.{levels - 1 - int(m[1])}.{ours}.", new
+            )
+        new = re.sub(r"up_blocks\.(\d+)\.upsamplers\.0", lambda m: f"up.{levels - 1 - int(m[1])}.upsample", new)
+        new = re.sub(r"mid_block\.resnets\.(\d)", lambda m: f"mid.block_{int(m[1]) + 1}", new)
+        new = new.replace("mid_block.attentions.0", "mid.attn_1").replace("conv_norm_out", "norm_out")
+        new = new.replace("conv_shortcut", "nin_shortcut").replace("spatial_norm", "norm").replace("group_norm", "norm")
+        attention = re.fullmatch(r"(.*attn.*)\.(to_q|to_k|to_v|to_out\.0)\.(weight|bias)", new)
+        if attention:
+            new = f"{attention[1]}.{PARTS[attention[2]]}.{attention[3]}"
+            value = value[:, :, None, None] if value.ndim == 2 else value
+        out[new] = value
+    return out
