@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderDC, AutoencoderKL
 from loading.references import noisy
 from safetensors.torch import load_file, save_file
 
@@ -111,3 +111,38 @@ def taming_names(state, levels):
             value = value[:, :, None, None] if value.ndim == 2 else value
         out[new] = value
     return out
+
+
+HALVES = {
+    "block_types": ("ResBlock", "EfficientViTBlock"),
+    "block_out_channels": (16, 32),
+    "layers_per_block": (1, 1),
+    "qkv_multiscales": ((), (5,)),
+}
+DCAE = {"latent_channels": 4, "attention_head_dim": 8} | {
+    f"{half}_{name}": value for half in ("encoder", "decoder") for name, value in HALVES.items()
+}
+# As the published configs differ: SANA's; the first ones, with batch norms in the decoder; pixels halved at once.
+DC = {
+    "sana": DCAE | {"downsample_block_type": "Conv", "upsample_block_type": "interpolate", "scaling_factor": 0.41407},
+    "in-1.0": DCAE | {"decoder_norm_types": ("batch_norm", "rms_norm"), "decoder_act_fns": ("relu", "silu")},
+    "batch norms in attention, no shortcuts": DCAE
+    | {"decoder_norm_types": "batch_norm", "encoder_out_shortcut": False, "decoder_in_shortcut": False},
+    "f4, halved at once": {
+        "latent_channels": 8,
+        "attention_head_dim": 8,
+        "encoder_block_types": ("ResBlock", "ResBlock", "EfficientViTBlock"),
+        "decoder_block_types": ("ResBlock", "ResBlock", "EfficientViTBlock"),
+        "encoder_block_out_channels": (8, 16, 32),
+        "decoder_block_out_channels": (8, 16, 32),
+        "encoder_layers_per_block": (0, 1, 2),
+        "decoder_layers_per_block": (0, 2, 1),
+        "encoder_qkv_multiscales": ((), (), (3, 5)),
+        "decoder_qkv_multiscales": ((), (), ()),
+    },
+}
+
+
+def dc(kind="sana"):
+    torch.manual_seed(0)
+    return noisy(AutoencoderDC(**DC[kind]))

@@ -36,6 +36,7 @@ LAYOUTS = (
     "pvt",
     "resnet",
     "autoencoder_kl",
+    "dcae",
 )
 
 Shapes = dict[str, tuple[int, ...]]
