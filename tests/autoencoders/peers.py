@@ -5,9 +5,13 @@ import re
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderDC, AutoencoderKL
+from diffusers import AutoencoderDC, AutoencoderKL, VQModel
 from loading.references import noisy
 from safetensors.torch import load_file, save_file
+from transformers.models.chameleon.configuration_chameleon import ChameleonVQVAEConfig
+from transformers.models.chameleon.modeling_chameleon import ChameleonVQVAE
+from transformers.models.janus.configuration_janus import JanusVQVAEConfig
+from transformers.models.janus.modeling_janus import JanusVQVAE
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -146,3 +150,46 @@ DC = {
 def dc(kind="sana"):
     torch.manual_seed(0)
     return noisy(AutoencoderDC(**DC[kind]))
+
+
+CODES = {"num_vq_embeddings": 11, "vq_embed_dim": 5, "latent_channels": 4}
+WIDE = {"block_out_channels": (32, 64), "norm_num_groups": 32}  # 32 groups, which files without settings cannot say
+VQ = {
+    "plain": LEVELS | CODES | {"sample_size": 48},
+    "attention": ATTENTION | CODES,
+    "spatial": ATTENTION | CODES | WIDE | {"norm_type": "spatial", "vq_embed_dim": 4},
+    "no middle": LEVELS | CODES | {"mid_block_add_attention": False, "vq_embed_dim": None},
+}
+
+
+def vq(kind="plain", **more):
+    torch.manual_seed(0)
+    return spread(noisy(VQModel(**VQ[kind] | more)))
+
+
+def spread(model):
+    """The model with latents of a picture for its codes: those of a new one lie in a heap, and all cells get one."""
+    with torch.no_grad():
+        found = rows(model.quant_conv(model.encoder(pixels(16, 16, seed=7))))
+        codebook = model.quantize.embedding.weight
+        codebook.copy_(found[torch.randperm(len(found), generator=torch.Generator().manual_seed(5))[: len(codebook)]])
+    return model
+
+
+STACKS = {
+    "num_embeddings": 37,
+    "latent_channels": 16,
+    "base_channels": 32,
+    "channel_multiplier": [1, 2],
+    "num_res_blocks": 1,
+}
+
+
+def chameleon(**more):
+    torch.manual_seed(0)
+    return spread(noisy(ChameleonVQVAE(ChameleonVQVAEConfig(**STACKS | {"embed_dim": 8, "resolution": 32} | more))))
+
+
+def janus(**more):
+    torch.manual_seed(0)
+    return spread(noisy(JanusVQVAE(JanusVQVAEConfig(**STACKS | {"embed_dim": 8, "num_patches": 8} | more))))

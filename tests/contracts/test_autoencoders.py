@@ -1,14 +1,14 @@
 """Every family of autoencoders: the contract of tokenizers, on a tiny published model that the loader read."""
 
 import pytest
-from autoencoders.peers import dc, kl, saved
+from autoencoders.peers import dc, janus, kl, saved, vq
 
 from lexel.errors import BadArguments
 from lexel.loading.load import load
 from lexel.pipelines.compose import pipeline
 from lexel.testing import TOKENIZER_CHECKS
 
-AUTOENCODERS = {"autoencoder_kl": kl, "dcae": dc}
+AUTOENCODERS = {"autoencoder_kl": kl, "dcae": dc, "vqgan": vq, "by_direction": janus}
 
 by_family = pytest.mark.parametrize("family", AUTOENCODERS)
 

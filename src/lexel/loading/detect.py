@@ -35,8 +35,11 @@ LAYOUTS = (
     "swinv2",
     "pvt",
     "resnet",
-    "autoencoder_kl",
     "dcae",
+    "chameleon",
+    "janus",
+    "vqgan",
+    "autoencoder_kl",
 )
 
 Shapes = dict[str, tuple[int, ...]]
@@ -60,6 +63,7 @@ class Layout:
 
     name       as messages say it
     file       where the settings are; "" where its tensors say everything
+    prepares   whether what a folder says of preparing pictures is said of this model
     weights    the file that `lexel.save` puts the tensors in
     family     whether these settings are of it
     marks      a key of every file that holds an image tower, and one of every other
@@ -90,6 +94,7 @@ class Layout:
     unused: tuple[str, ...] = ()
     settings: Callable[[Parts], dict[str, JSON]] | None = None
     weights: str = WEIGHTS[0]
+    prepares: bool = True
 
     def table(self, parts: Parts) -> Table:
         """The keys of a model with these parts."""

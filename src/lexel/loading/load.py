@@ -98,7 +98,9 @@ def save(model: Backbone | Autoencoder, folder: str | Path) -> None:
 
 def _built(layout: Layout, parts: Parts, checkpoint: Checkpoint, tensors: Tensors) -> Backbone | Autoencoder:
     """The model without memory."""
-    preparation = processor.preparation(checkpoint, family=parts.preparation)
+    preparation = parts.preparation
+    if layout.prepares:
+        preparation = processor.preparation(checkpoint, family=preparation)
     with torch.device("meta"):
         image = _class(layout.image)(parts.image) if parts.image else None
         if not layout.text:

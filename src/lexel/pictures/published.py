@@ -1,6 +1,6 @@
 """How each published family prepares pictures, where no file beside a checkpoint says otherwise.
 
-    shorter side, then the centre      clip, dinov2, imagenet (ResNet)
+    shorter side, then the centre      clip, dinov2, imagenet (ResNet), chameleon
     squash                             siglip, vit, dinov3, squashed (PVT, Swin); deit, and then the centre
     whole patches of their own aspect  naflex
     longer side, then a margin         sam
@@ -94,3 +94,15 @@ def convolutional(edge: int, cell: int) -> Preparation:
     Where nothing has to be resized or filled up, as `VaeImageProcessor` of diffusers has it.
     """
     return Preparation(Within(edge), kernel=Image.Resampling.LANCZOS, mean=HALF, std=HALF, multiple=cell)
+
+
+def chameleon(size: int) -> Preparation:
+    """Chameleon's own, as `ChameleonImageProcessor` has it: shorter side, centre, and 0.0078 a level from −1 on."""
+    return Preparation(
+        Shortest(size),
+        crop=(size, size),
+        kernel=Image.Resampling.LANCZOS,
+        scale=0.0078,
+        mean=(1.0, 1.0, 1.0),
+        std=(1.0, 1.0, 1.0),
+    )
