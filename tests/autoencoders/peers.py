@@ -10,6 +10,8 @@ from loading.references import noisy
 from safetensors.torch import load_file, save_file
 from transformers.models.chameleon.configuration_chameleon import ChameleonVQVAEConfig
 from transformers.models.chameleon.modeling_chameleon import ChameleonVQVAE
+from transformers.models.emu3.configuration_emu3 import Emu3VQVAEConfig
+from transformers.models.emu3.modeling_emu3 import Emu3VQVAE
 from transformers.models.janus.configuration_janus import JanusVQVAEConfig
 from transformers.models.janus.modeling_janus import JanusVQVAE
 
@@ -193,3 +195,12 @@ def chameleon(**more):
 def janus(**more):
     torch.manual_seed(0)
     return spread(noisy(JanusVQVAE(JanusVQVAEConfig(**STACKS | {"embed_dim": 8, "num_patches": 8} | more))))
+
+
+EMU3 = {"channel_multiplier": [1, 2], "num_res_blocks": 1, "hidden_size": 64, "codebook_size": 37, "embed_dim": 4}
+
+
+def emu3(**more):
+    torch.manual_seed(0)
+    sizes = EMU3 | {"latent_channels": 4, "base_channels": 32, "attn_resolutions": [1]} | more
+    return noisy(Emu3VQVAE(Emu3VQVAEConfig(**sizes)))

@@ -37,6 +37,7 @@ LAYOUTS = (
     "resnet",
     "dcae",
     "chameleon",
+    "emu3",
     "janus",
     "vqgan",
     "autoencoder_kl",

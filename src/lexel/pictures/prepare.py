@@ -10,6 +10,7 @@
     LongestEdge  the longer side becomes so long, the shorter in proportion, one half up     SAM
     Within       the longer side becomes no longer than that; a smaller picture stays        autoencoders
     Squash       exactly this size, whatever the aspect                                      SigLIP, ViT
+    Area         so many pixels at least and at most, whole cells, the aspect nearly kept    Emu3
     Patches      whole patches, at most so many, the aspect nearly kept                      NaFlex
 
 Equal to the Pillow backend of `transformers` bit by bit: uint8 is resized by Pillow, a crop that is larger than the
@@ -125,7 +126,30 @@ class Patches:
         return height, width
 
 
-Resize = Shortest | Longest | LongestEdge | Within | Squash | Patches
+@dataclass(frozen=True)
+class Area:
+    """Sides of whole cells, together `least` to `most` pixels, the aspect nearly kept; the published rule.
+
+    Of a picture like a thread, which the original refuses, the shorter side is one cell.
+    """
+
+    cell: int
+    least: int
+    most: int
+
+    def target(self, size: Size) -> Size:
+        """The (height, width) that a picture of (height, width) is resized to."""
+        height, width = (round(side / self.cell) * self.cell for side in size)
+        if height * width > self.most:
+            shrink = math.sqrt(size[0] * size[1] / self.most)
+            height, width = (max(1, math.floor(side / shrink / self.cell)) * self.cell for side in size)
+        elif height * width < self.least:
+            grow = math.sqrt(self.least / (size[0] * size[1]))
+            height, width = (math.ceil(side * grow / self.cell) * self.cell for side in size)
+        return height, width
+
+
+Resize = Shortest | Longest | LongestEdge | Within | Squash | Area | Patches
 
 
 @dataclass(frozen=True)

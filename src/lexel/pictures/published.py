@@ -2,7 +2,7 @@
 
     shorter side, then the centre      clip, dinov2, imagenet (ResNet), chameleon
     squash                             siglip, vit, dinov3, squashed (PVT, Swin); deit, and then the centre
-    whole patches of their own aspect  naflex
+    whole patches of their own aspect  naflex; whole cells, emu3
     longer side, then a margin         sam
     as it is, if not too large         convolutional (autoencoders)
 
@@ -11,7 +11,7 @@ Each is equal to the image processor of `transformers` that its docstring names.
 
 from PIL import Image
 
-from lexel.pictures.prepare import LongestEdge, Patches, Preparation, Resize, Shortest, Squash, Within
+from lexel.pictures.prepare import Area, LongestEdge, Patches, Preparation, Resize, Shortest, Squash, Within
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
@@ -75,6 +75,11 @@ def imagenet(size: int, crop_pct: float = 0.875) -> Preparation:
     resize: Resize = Shortest(int(size / crop_pct)) if size < 384 else Squash((size, size))
     crop = (size, size) if size < 384 else None
     return Preparation(resize, crop, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+
+def emu3(cell: int) -> Preparation:
+    """Emu3's own, as `Emu3ImageProcessor` has it: whole cells, 512² to 1024² pixels, bicubic, CLIP's mean."""
+    return Preparation(Area(cell, 512**2, 1024**2))
 
 
 def sam(size: int) -> Preparation:

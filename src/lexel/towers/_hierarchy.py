@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from lexel.errors import BadArguments
 from lexel.needs import torch
 from lexel.nn.patches import Pixels
-from lexel.nn.prepared import Prepared
+from lexel.nn.prepared import Prepared, batches
 from lexel.nn.transformer import Traced
 from lexel.pictures.picture import Picture
 from lexel.tokens.meaning import Space

@@ -31,6 +31,7 @@ class Names:
     norm_out: str
     block: Table
     attention: Table
+    norms: tuple[str, str] | None = None  # of attention, in levels and in the middle, where they stand beside it
 
     def table(self, levels: int) -> Table:
         """The two stacks, of so many levels."""
@@ -40,12 +41,16 @@ class Names:
             up = f"{self.decoder}.{level if self.first == 'finest' else levels - 1 - level}"
             for ours, theirs in ((f"image.encoder.levels.{level}", down), (f"image.decoder.levels.{level}", up)):
                 rules += self.block.under(f"{ours}.blocks.*", f"{theirs}.{self.blocks}.*")
+                if self.norms:
+                    rules += norm(f"{ours}.attention.*.norm", f"{theirs}.{self.norms[0]}.*")
                 rules += self.attention.under(f"{ours}.attention.*", f"{theirs}.{self.attentions}.*")
             rules += Table.of(f"image.encoder.steps.{level} {down}.{self.down}")
             rules += Table.of(f"image.decoder.steps.{level - 1} {up}.{self.up}") if level else Table(())
         for half in ("encoder", "decoder"):
             before, attention, after = self.middle
             rules += self.block.under(f"image.{half}.middle.before", f"{half}.{before}")
+            if self.norms:
+                rules += norm(f"image.{half}.middle.attention.norm", f"{half}.{self.norms[1]}")
             rules += self.attention.under(f"image.{half}.middle.attention", f"{half}.{attention}")
             rules += self.block.under(f"image.{half}.middle.after", f"{half}.{after}")
             rules += norm("norm_out", self.norm_out).under(f"image.{half}", half)
@@ -140,6 +145,14 @@ TAMING = Names(
     attention=CONVOLUTIONS,
 )
 JANUS = replace(TAMING, first="coarsest")
+EMU3 = replace(
+    TAMING,
+    encoder="encoder.down_block.down",
+    decoder="decoder.up_block.up",
+    middle=("middle_block.block_1", "middle_block.attn_1", "middle_block.block_2"),
+    attention=Table.of("qkv {q_proj,k_proj,v_proj}\nout out_proj"),
+    norms=("attn_norms", "middle_block.attn_norm"),
+)
 LLAMAGEN = replace(
     JANUS,
     encoder="encoder.conv_blocks",
