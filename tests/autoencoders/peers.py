@@ -12,6 +12,8 @@ from transformers.models.chameleon.configuration_chameleon import ChameleonVQVAE
 from transformers.models.chameleon.modeling_chameleon import ChameleonVQVAE
 from transformers.models.emu3.configuration_emu3 import Emu3VQVAEConfig
 from transformers.models.emu3.modeling_emu3 import Emu3VQVAE
+from transformers.models.flava.configuration_flava import FlavaImageCodebookConfig
+from transformers.models.flava.modeling_flava import FlavaImageCodebook
 from transformers.models.janus.configuration_janus import JanusVQVAEConfig
 from transformers.models.janus.modeling_janus import JanusVQVAE
 
@@ -204,3 +206,71 @@ def emu3(**more):
     torch.manual_seed(0)
     sizes = EMU3 | {"latent_channels": 4, "base_channels": 32, "attn_resolutions": [1]} | more
     return noisy(Emu3VQVAE(Emu3VQVAEConfig(**sizes)))
+
+
+def flava(**more):
+    torch.manual_seed(0)
+    sizes = {"num_blocks_per_group": 2, "hidden_size": 8, "vocab_size": 37} | more
+    model = noisy(FlavaImageCodebook(FlavaImageCodebookConfig(**sizes)))
+    for name, value in model.named_parameters():  # those of a new one are so small that all cells get one code
+        if name.endswith("weight"):
+            torch.nn.init.kaiming_normal_(value)
+    return model
+
+
+def dvae(start=6, width=8, codes=37):
+    """Both halves under the names of openai/DALL-E: the encoder FLAVA's, the decoder drawn."""
+    state = {}
+    for name, value in flava(hidden_size=width, vocab_size=codes).state_dict().items():
+        new = name.replace(".group.", ".").replace(".path.", ".").replace(".weight", ".w").replace(".bias", ".b")
+        state[f"encoder.{new}"] = value
+    shapes = {"input": (start, codes, 1), "output.conv": (6, width, 1)}
+    before = start
+    for group, times in enumerate((8, 4, 2, 1), start=1):
+        for block in (1, 2):
+            wide, inside = times * width, times * width // 4
+            where = f"group_{group}.block_{block}"
+            sizes = ((inside, before, 1), (inside, inside, 3), (inside, inside, 3), (wide, inside, 3))
+            shapes |= {f"{where}.res_path.conv_{i}": size for i, size in enumerate(sizes, start=1)}
+            shapes |= {f"{where}.id_path": (wide, before, 1)} if before != wide else {}
+            before = wide
+    generator = torch.Generator().manual_seed(3)
+    for name, (out, inputs, side) in shapes.items():
+        scale = 1 / (inputs * side**2) ** 0.5
+        state[f"decoder.blocks.{name}.w"] = torch.randn(out, inputs, side, side, generator=generator) * scale
+        state[f"decoder.blocks.{name}.b"] = torch.randn(out, generator=generator) * 0.1
+    return state
+
+
+def vqvae2(width=8, narrow=4, dim=5, codes=11, *, averages=True):
+    """A state of rosinality's VQ-VAE-2, drawn, with codebooks as far apart as latents."""
+    half = width // 2
+    sizes = {
+        "enc_b.blocks.0": (half, 3, 4, 4),
+        "enc_b.blocks.2": (width, half, 4, 4),
+        "enc_b.blocks.4": (width, width, 3, 3),
+        "enc_t.blocks.0": (half, width, 4, 4),
+        "enc_t.blocks.2": (width, half, 3, 3),
+        "quantize_conv_t": (dim, width, 1, 1),
+        "quantize_conv_b": (dim, dim + width, 1, 1),
+        "dec_t.blocks.0": (width, dim, 3, 3),
+        "dec_t.blocks.4": (width, dim, 4, 4),
+        "upsample_t": (dim, dim, 4, 4),
+        "dec.blocks.0": (width, 2 * dim, 3, 3),
+        "dec.blocks.4": (width, half, 4, 4),
+        "dec.blocks.6": (half, 3, 4, 4),
+    }
+    for where, first in (("enc_b", 5), ("enc_t", 3), ("dec_t", 1), ("dec", 1)):
+        for block in (first, first + 1):
+            sizes[f"{where}.blocks.{block}.conv.1"] = (narrow, width, 3, 3)
+            sizes[f"{where}.blocks.{block}.conv.3"] = (width, narrow, 1, 1)
+    generator, state = torch.Generator().manual_seed(4), {}
+    transposed = {"dec_t.blocks.4", "upsample_t", "dec.blocks.4", "dec.blocks.6"}
+    for name, size in sizes.items():
+        state[f"{name}.weight"] = torch.randn(size, generator=generator) * (2 / (size[1] * size[2] * size[3])) ** 0.5
+        state[f"{name}.bias"] = torch.randn(size[1 if name in transposed else 0], generator=generator) * 0.1
+    for level in "tb":
+        embed = torch.randn(dim, codes, generator=generator)
+        more = {"cluster_size": torch.ones(codes), "embed_avg": embed.clone()} if averages else {}
+        state |= {f"quantize_{level}.{name}": value for name, value in ({"embed": embed} | more).items()}
+    return state

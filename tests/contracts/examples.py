@@ -12,7 +12,7 @@ from lexel.pipelines.registry import find, methods
 from lexel.pipelines.resolve import resolve
 
 CORNERS = {
-    "bsq": ["bsq(1)", "bsq(62)"],
+    "bsq": ["bsq(2)", "bsq(62)"],
     "fsq": ["fsq(3)", "fsq(8, 8, 8, 5, 5, 5)"],
     "gumbel": ["gumbel(2, temperature=0.0625)"],
     "grid": ["grid(3, 2)", "grid(1, 1, size=20)"],

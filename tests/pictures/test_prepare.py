@@ -29,14 +29,12 @@ from lexel.pictures.prepare import (
     Preparation,
     Shortest,
     Squash,
-    Within,
 )
 from lexel.pictures.published import (
     HALF,
     IMAGENET_MEAN,
     IMAGENET_STD,
     clip,
-    convolutional,
     deit,
     dinov2,
     dinov3,
@@ -291,31 +289,3 @@ def test_the_families_are_their_published_settings():
     assert siglip(384).prepare(picture(5, 9))[0].shape == (3, 384, 384)
     white = Picture(np.full((2, 2, 3), 255, np.uint8), "white.png", (2, 2), "")
     assert (siglip(8).prepare(white)[0] == 1).all()
-
-
-def test_autoencoders_are_prepared_as_by_the_processor_of_diffusers():
-    """Where nothing has to be resized or filled up: it resizes to whole cells, and loses the aspect."""
-    from diffusers.image_processor import VaeImageProcessor
-
-    processor = VaeImageProcessor(vae_scale_factor=8)
-    for size in [(8, 8), (48, 64), (120, 8)]:
-        one = picture(*size)
-        expected = processor.preprocess(Image.fromarray(one.pixels))[0].numpy()
-        prepared, view = convolutional(128, 8).prepare(one)
-        assert np.array_equal(prepared, expected), size
-        assert view == (0, 0, 1, 1)
-
-
-@given(sides, sides, st.integers(1, 300), st.sampled_from([1, 2, 8, 13]))
-def test_a_picture_is_shrunk_in_proportion_and_filled_up_to_whole_cells(height, width, edge, cell):
-    one = picture(height, width)
-    preparation = Preparation(Within(edge), mean=HALF, std=HALF, multiple=cell)
-    pixels, (x0, y0, x1, y1) = preparation.pixels(one)
-    h, w = Within(edge).target((height, width))
-    assert max(h, w) == min(max(height, width), edge)
-    assert (pixels.shape[0] - h, pixels.shape[1] - w) == (-h % cell, -w % cell)
-    assert (x0, y0, x1, y1) == pytest.approx((0, 0, pixels.shape[1] / w, pixels.shape[0] / h))
-    assert (pixels[h:] == pixels[h - 1]).all()
-    assert (pixels[:, w:] == pixels[:, w - 1 : w]).all()
-    if (h, w) == (height, width):
-        assert np.array_equal(pixels[:h, :w], one.pixels)

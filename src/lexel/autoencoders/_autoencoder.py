@@ -22,7 +22,7 @@ from lexel.errors import BadArguments, TokensError
 from lexel.needs import torch
 from lexel.nn.loaded import Loaded
 from lexel.nn.patches import Pixels, checked, packed
-from lexel.nn.prepared import batches
+from lexel.nn.prepared import Prepared, batches
 from lexel.partitions._cells import picture_of
 from lexel.pictures.picture import Picture
 from lexel.pictures.prepare import Preparation, Within
@@ -36,13 +36,13 @@ from lexel.towers._tokens import seen_by, tokens_of, whole
 
 PIXELS = 1 << 19  # that go through a network at once: one level of 128 channels then takes 256 MB
 
-# Prepared pixels [b, 3, H, W] → what stands in each cell, [b, h, w, …].
-Cells: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
+Maps: TypeAlias = Iterable[torch.Tensor]  # what stands in each cell, [h, w, …], a map after the other
+Cells: TypeAlias = Callable[[torch.Tensor], Maps]  # of prepared pixels [b, 3, H, W]
 
 
 @runtime_checkable
 class Network(Protocol):
-    """What a model asks of its network.
+    """What a model asks of any network.
 
     cell    pixels of a side of a cell
     width   channels of a latent
@@ -50,6 +50,11 @@ class Network(Protocol):
 
     cell: int
     width: int
+
+
+@runtime_checkable
+class MapNetwork(Network, Protocol):
+    """…of one that makes one map of a picture."""
 
     def encode(self, pixels: Float[torch.Tensor, "b 3 H W"]) -> Float[torch.Tensor, "b C h w"]:
         """Prepared pixels → latents, before any quantizer."""
@@ -105,59 +110,69 @@ class Autoencoder(Loaded):
         """
         if tokens.space != self.space:
             raise TokensError(f"{self!r} gives back {self.space}, these are {tokens.space}")
-        return self._pictures(tokens, [torch.tensor(raster) for raster in tokens.grids()])
+        return self._pictures(tokens, self._maps(tokens))
 
     def __repr__(self) -> str:
         return str(Stage(self.name))
 
     @abstractmethod
-    def _seen(self, pixels: Float[torch.Tensor, "b 3 H W"]) -> Num[torch.Tensor, "b h w *C"]:
-        """What stands in each cell."""
+    def _seen(self, pixels: Float[torch.Tensor, "b 3 H W"]) -> Maps:
+        """What stands in each cell, a map after the other."""
 
     @abstractmethod
-    def _shown(self, cells: Num[torch.Tensor, "b h w *C"]) -> Float[torch.Tensor, "b 3 H W"]:
-        """Cells → pixels."""
+    def _decoded(self, maps: Maps) -> list[Float[torch.Tensor, "3 _ _"]]:
+        """Maps of cells → pixels of every picture."""
+
+    def _maps(self, tokens: Tokens) -> Maps:
+        """The cells of tokens again. Raises `TokensError` where some are missing."""
+        return [torch.tensor(raster) for raster in tokens.grids()]
+
+    def _stacked(self, maps: Maps, shown: Callable[[torch.Tensor], torch.Tensor]) -> list[Float[torch.Tensor, "3 _ _"]]:
+        """`shown` of neighbours of one shape together, no more at once than a network should hold."""
+        stacks = _stacks(list(maps), PIXELS // self.image.cell**2, sides=(0, 1))
+        return [pixels for stack in stacks for pixels in shown(stack)]
 
     def _encoded(self, batch: Pixels, seen: Cells) -> Packed:
         cell, like = self.image.cell, next(self.parameters())
         pictures = [picture.to(like) for picture in checked(batch, cell)]
         maps = [cells for stack in _stacks(pictures, PIXELS, sides=(1, 2)) for cells in seen(stack)]
-        rows = [cells.flatten(0, 1) for cells in maps]
-        if not rows:  # of no picture: what cells are like, which the network alone knows
-            rows = [seen(like.new_zeros((1, 3, 2 * cell, 2 * cell)))[:0].flatten(0, 2)]
-        return packed(torch.cat(rows), [(cells.shape[0], cells.shape[1]) for cells in maps])
-
-    def _decoded(self, maps: Sequence[Num[torch.Tensor, "_ _ *C"]]) -> list[Float[torch.Tensor, "3 _ _"]]:
-        stacks = _stacks(maps, PIXELS // self.image.cell**2, sides=(0, 1))
-        return [pixels for stack in stacks for pixels in self._shown(stack)]
+        grids = [(cells.shape[0], cells.shape[1]) for cells in maps]
+        if not maps:  # of no picture: what cells are like, which the network alone knows
+            maps = [next(iter(seen(like.new_zeros((1, 3, cell, cell)))))[:0]]
+        return packed(torch.cat([cells.flatten(0, 1) for cells in maps]), grids)
 
     def _tokens(self, pictures: Iterable[Picture], seen: Cells, space: Space, *, size: int | None) -> Tokens:
         preparation = self.preparation if size is None else self._sized(size)
-        found = []
         with torch.inference_mode():
-            for batch in batches(preparation, pictures):
-                traced = whole(self._encoded(batch.pixels, seen))
-                views = seen_by(self.image.cell, batch.pixels, batch.views, traced)
-                found.append(tokens_of(traced, traced.packed.x, batch.pictures, views, space))
+            found = [
+                self._of(batch, self._encoded(batch.pixels, seen), space) for batch in batches(preparation, pictures)
+            ]
         return Tokens.concat(found)
+
+    def _of(self, batch: Prepared, encoded: Packed, space: Space) -> Tokens:
+        """The tokens of a batch, each in its place."""
+        traced = whole(encoded)
+        views = seen_by(self.image.cell, batch.pixels, batch.views, traced)
+        return tokens_of(traced, encoded.x, batch.pictures, views, space)
 
     def _sized(self, size: int) -> Preparation:
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
             raise BadArguments(f"size is a whole number of pixels from 1, not {size!r}")
         return replace(self.preparation, resize=Within(size), crop=None, multiple=self.image.cell)
 
-    def _pictures(self, tokens: Tokens, maps: Sequence[Num[torch.Tensor, "_ _ *C"]]) -> list[Picture]:
-        """The pictures whose cells are `maps`, one of each."""
-        table, like = tokens.pictures, next(self.parameters())
-        if len(maps) != len(table):
-            raise TokensError("of several crops")
+    def _pictures(self, tokens: Tokens, maps: Maps) -> list[Picture]:
+        """The pictures whose cells are `maps`."""
+        table, device = tokens.pictures, next(self.parameters()).device
         with torch.inference_mode():
-            decoded = self._decoded([cells.to(like.device) for cells in maps])
+            decoded = self._decoded([cells.to(device) for cells in maps])
+        if len(decoded) != len(table):
+            raise TokensError("of several crops")
         blank = self.preparation.unprepared(np.zeros(3, np.float32))
         pictures = []
         for b, pixels in enumerate(decoded):
             levels = self.preparation.unprepared(pixels.permute(1, 2, 0).float().cpu().numpy())
-            pictures.append(picture_of(tokens, b, framed(levels, table.views[b], table.sizes[b], blank)))
+            view = table.views[table.crops[b]]
+            pictures.append(picture_of(tokens, b, framed(levels, view, table.sizes[b], blank)))
         return pictures
 
 

@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from lexel.autoencoders._autoencoder import Autoencoder, Network
+from lexel.autoencoders._autoencoder import Autoencoder, MapNetwork, Maps
 from lexel.errors import BadArguments
 from lexel.needs import torch
 from lexel.pictures.picture import Picture
@@ -45,7 +45,7 @@ class Scaling:
 
 
 @runtime_checkable
-class ScaledNetwork(Network, Protocol):
+class ScaledNetwork(MapNetwork, Protocol):
     """A network and the published scale of its latents, if one is published."""
 
     scaling: Scaling | None
@@ -107,6 +107,9 @@ class Continuous(Autoencoder):
 
     def _seen(self, pixels: Float[torch.Tensor, "b 3 H W"]) -> Float[torch.Tensor, "b h w C"]:
         return self.image.encode(pixels).permute(0, 2, 3, 1)
+
+    def _decoded(self, maps: Maps) -> list[Float[torch.Tensor, "3 _ _"]]:
+        return self._stacked(maps, self._shown)
 
     def _shown(self, cells: Float[torch.Tensor, "b h w C"]) -> Float[torch.Tensor, "b 3 H W"]:
         like = next(self.parameters())

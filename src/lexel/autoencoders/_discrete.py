@@ -5,7 +5,7 @@ pixels ─► encoder ─► latents ─ nearest ─► codes ─ rows of the co
 
 from typing import Protocol, runtime_checkable
 
-from lexel.autoencoders._autoencoder import Autoencoder, Network
+from lexel.autoencoders._autoencoder import Autoencoder, MapNetwork, Maps
 from lexel.needs import torch
 from lexel.quantizers._quantizer import Quantizer
 from lexel.shapes import Float, Int
@@ -13,7 +13,7 @@ from lexel.tokens.meaning import Space
 
 
 @runtime_checkable
-class QuantizingNetwork(Network, Protocol):
+class QuantizingNetwork(MapNetwork, Protocol):
     """A network whose latents are named by codes.
 
     quantizer   latents, row by row, ↔ codes
@@ -36,6 +36,9 @@ class Discrete(Autoencoder):
     def _seen(self, pixels: Float[torch.Tensor, "b 3 H W"]) -> Int[torch.Tensor, "b h w *Q"]:
         latents = self.image.encode(pixels).permute(0, 2, 3, 1)
         return self.image.quantizer.codes(latents.flatten(0, 2).float()).unflatten(0, latents.shape[:3])
+
+    def _decoded(self, maps: Maps) -> list[Float[torch.Tensor, "3 _ _"]]:
+        return self._stacked(maps, self._shown)
 
     def _shown(self, cells: Int[torch.Tensor, "b h w *Q"]) -> Float[torch.Tensor, "b 3 H W"]:
         like = next(self.parameters())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lexel.needs import torch
     from lexel.quantizers._quantizer import Quantizer
 
-CODES = 4096  # of a codebook that are looked at; of a larger one, as many drawn evenly
+CODES = 1024  # of a codebook that are looked at; of a larger one, as many drawn evenly
 
 
 def check_quantizer(quantizer: "Quantizer") -> None:

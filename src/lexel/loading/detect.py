@@ -39,6 +39,8 @@ LAYOUTS = (
     "chameleon",
     "emu3",
     "janus",
+    "dvae",
+    "vqvae2",
     "vqgan",
     "autoencoder_kl",
 )

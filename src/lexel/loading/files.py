@@ -33,12 +33,8 @@ else:
 
 INDEX = ".index.json"
 CONFIGS = ("config.json", "open_clip_config.json")
-WEIGHTS = (  # the first that is there counts
-    "model.safetensors",
-    "open_clip_model.safetensors",
-    "diffusion_pytorch_model.safetensors",
-    "diffusion_pytorch_model.fp16.safetensors",
-)
+DIFFUSERS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors")
+WEIGHTS = ("model.safetensors", "open_clip_model.safetensors", *DIFFUSERS)  # the first that is there counts
 
 JSON_SIZE = 64 << 20  # bytes; the index of the largest published model has 3 MB
 LARGEST = 1 << 24  # of a number in a config: wider than any vocabulary

@@ -4,10 +4,12 @@
     squash                             siglip, vit, dinov3, squashed (PVT, Swin); deit, and then the centre
     whole patches of their own aspect  naflex; whole cells, emu3
     longer side, then a margin         sam
-    as it is, if not too large         convolutional (autoencoders)
+    as it is, if not too large         convolutional (autoencoders), dvae
 
 Each is equal to the image processor of `transformers` that its docstring names.
 """
+
+from dataclasses import replace
 
 from PIL import Image
 
@@ -75,6 +77,11 @@ def imagenet(size: int, crop_pct: float = 0.875) -> Preparation:
     resize: Resize = Shortest(int(size / crop_pct)) if size < 384 else Squash((size, size))
     crop = (size, size) if size < 384 else None
     return Preparation(resize, crop, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+
+
+def dvae(edge: int) -> Preparation:
+    """DALL-E's own: at most `edge` pixels a side, whole cells, and levels 0…255 as 0.1…0.9."""
+    return replace(convolutional(edge, 8), mean=(-0.125,) * 3, std=(1.25,) * 3)
 
 
 def emu3(cell: int) -> Preparation:

@@ -11,7 +11,7 @@ trainer calls after a step.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 from lexel.errors import BadArguments
 from lexel.needs import torch
@@ -67,8 +67,8 @@ class Quantizer(Protocol):
         ...
 
 
-def built(text: str, *, single: bool = False) -> Quantizer:
-    """The quantizer of a text such as `fsq(8, 5, 5, 5)`; `single`: it must have one codebook.
+def built(text: str) -> Quantizer:
+    """The quantizer of a text such as `fsq(8, 5, 5, 5)`.
 
     Raises `BadArguments` for a text that is no quantizer, and whatever a pipeline raises for its stage.
     """
@@ -78,9 +78,18 @@ def built(text: str, *, single: bool = False) -> Quantizer:
     made = resolve(stages[0])
     if len(stages) > 1 or not isinstance(made, Quantizer):
         raise BadArguments(f"{text} is no quantizer", hint="one of fsq(8, 5, 5, 5), lfq(10), vq(8, codebook_size=1024)")
-    if single and len(made.sizes) != 1:
-        raise BadArguments(f"{text} has {len(made.sizes)} codebooks, one with a single codebook is needed here")
     return made
+
+
+def repeated(text: str, count: int) -> Sequence[Quantizer]:
+    """So many quantizers of one text, a `torch.nn.ModuleList`.
+
+    Raises `BadArguments` where each would give a row of codes, beside what `built` raises.
+    """
+    made = [built(text) for _ in range(count)]
+    if made[0].codes(torch.zeros(0, made[0].dim)).ndim > 1:
+        raise BadArguments(f"{text} has several codebooks; those of one can be repeated")
+    return cast("Sequence[Quantizer]", torch.nn.ModuleList(cast("list[torch.nn.Module]", made)))
 
 
 def text(quantizer: object, *args: Value, **kwargs: Value) -> str:

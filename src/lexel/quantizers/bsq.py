@@ -26,7 +26,7 @@ MOST_BITS = 62  # codes are int64
 class BSQ(torch.nn.Module):
     """`bits` signs of a vector of length 1. A 0 counts as −1; the first number is the highest bit.
 
-    bits   D, 1 to 62; K = 2^D
+    bits   D, 2 to 62, because one number has no direction; K = 2^D
 
     Loss: "entropy", the mean entropy of the bits of a vector less that of the bits of all vectors, bit by bit as in
     the published configurations, in nats. Gradients go to the direction of x. A vector of length 0 has the code 0.
@@ -37,7 +37,7 @@ class BSQ(torch.nn.Module):
 
     def __init__(self, bits: int) -> None:
         super().__init__()
-        check_whole(self, 1, bits=bits)
+        check_whole(self, 2, bits=bits)
         if bits > MOST_BITS:
             raise BadArguments(f"bsq: bits are at most {MOST_BITS}")
         self.dim, self.codebook_size = bits, 1 << bits

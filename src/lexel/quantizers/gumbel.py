@@ -57,16 +57,14 @@ class Gumbel(torch.nn.Module):
 
     def decode(self, codes: Int[torch.Tensor, "N"]) -> Float[torch.Tensor, "N D"]:
         """A 1 in a row of zeros."""
-        return torch.nn.functional.one_hot(codes, self.codebook_size).float()
+        empty = torch.zeros(len(codes), self.codebook_size, device=codes.device)
+        return empty.scatter_(1, codes[:, None], 1.0)
 
     def forward(self, x: Float[torch.Tensor, "N D"]) -> Quantized:
         """The likeliest codes without noise; in `train()` blends of vectors with noise; the loss."""
         x = x.float()
         codes = self.codes(x)
-        if self.training:
-            found = torch.nn.functional.gumbel_softmax(x, self.temperature)
-        else:
-            found = self.decode(codes)
+        found = torch.nn.functional.gumbel_softmax(x, self.temperature) if self.training else self.decode(codes)
         chance = x.softmax(dim=1)
         apart = (chance * (self.codebook_size * chance).clamp(min=1e-10).log()).sum() / max(len(x), 1)
         return Quantized(codes, found, {"kl": KL * apart})

@@ -12,7 +12,7 @@ Checked by test_product_equals_the_peer, test_parts_of_a_product_do_not_touch_ea
 """
 
 from lexel.needs import torch
-from lexel.quantizers._quantizer import Quantized, built, check_whole, mean_losses, text
+from lexel.quantizers._quantizer import Quantized, check_whole, mean_losses, repeated, text
 from lexel.shapes import Float, Int
 
 
@@ -31,8 +31,8 @@ class Product(torch.nn.Module):
     def __init__(self, quantizer: str, parts: int) -> None:
         super().__init__()
         check_whole(self, 1, parts=parts)
-        self.parts = torch.nn.ModuleList(built(quantizer, single=True) for _ in range(parts))
-        self.dim: int = parts * self.parts[0].dim
+        self.parts = repeated(quantizer, parts)
+        self.dim = parts * self.parts[0].dim
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ Checked by test_residual_equals_the_peer, test_more_codes_are_never_worse_on_ave
 """
 
 from lexel.needs import torch
-from lexel.quantizers._quantizer import Quantized, built, check_whole, mean_losses, straight_through, text
+from lexel.quantizers._quantizer import Quantized, check_whole, mean_losses, repeated, straight_through, text
 from lexel.shapes import Float, Int
 
 
@@ -32,8 +32,8 @@ class Residual(torch.nn.Module):
     def __init__(self, quantizer: str, depth: int) -> None:
         super().__init__()
         check_whole(self, 1, depth=depth)
-        self.stages = torch.nn.ModuleList(built(quantizer, single=True) for _ in range(depth))
-        self.dim: int = self.stages[0].dim
+        self.stages = repeated(quantizer, depth)
+        self.dim = self.stages[0].dim
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -24,7 +24,8 @@ OVER_TIME = Table.of("""
     image.longer.*.conv         decoder.time_conv.*.conv.conv
 """)
 
-PUBLISHED = {"base_channels": 256, "channel_multiplier": [1, 2, 2, 4], "latent_channels": 4}  # class defaults
+# Class defaults that are not Chameleon's.
+PUBLISHED: dict[str, JSON] = {"base_channels": 256, "channel_multiplier": [1, 2, 2, 4], "latent_channels": 4}
 
 
 def _keys(parts: Parts) -> Table:

@@ -1,0 +1,1 @@
+"""Evaluation: what an encoder is worth, by the published measures."""
