@@ -9,7 +9,7 @@ The 1×1 convolutions are missing from SD3 on. The tokens of `tokenize` are the 
 Paper      Rombach et al. 2021, arXiv 2112.10752; Kingma & Welling 2013, arXiv 1312.6114
 Kind       autoencoder with continuous latents; learned; gives pictures back, not exactly
 Needs      weights
-Cost       SD at 256: 136 billion multiply-adds to encode a picture, 310 to decode it
+Cost       SD at 256: 136 billion multiply-adds to encode a picture, 311 to decode it
 Checked by test_an_autoencoder_kl_equals_diffusers, test_a_draw_depends_on_the_seed_and_the_picture_alone,
            test_parameter_counts_of_autoencoder_kl_are_the_published_ones
 """
