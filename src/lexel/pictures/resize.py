@@ -8,7 +8,7 @@ padded           no kernel: the last pixels go on until a number divides the sid
 import numpy as np
 from PIL import Image
 
-from lexel.shapes import Array, UInt8
+from lexel.shapes import Array, Num, UInt8
 
 
 def pillow_bicubic(pixels: UInt8[Array, "H W 3"], size: tuple[int, int]) -> UInt8[Array, "h w 3"]:
@@ -30,7 +30,7 @@ def fit(size: tuple[int, int], longest: int) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def padded(pixels: UInt8[Array, "H W 3"], side: int) -> UInt8[Array, "H2 W2 3"]:
+def padded(pixels: Num[Array, "H W 3"], side: int) -> Num[Array, "H2 W2 3"]:
     """Sides brought to a multiple of `side` by repeating the last pixel right and below."""
     height, width = pixels.shape[:2]
     missing = -height % side, -width % side
