@@ -87,3 +87,16 @@ def test_bfloat16_is_the_product_rounded_whatever_the_processor_multiplies(monke
     assert y.dtype == torch.bfloat16
     assert y.requires_grad == learning
     assert close(y.detach().float(), expected.float(), tolerance=2**-7)
+
+
+@pytest.mark.parametrize("rows", [1, CONVOLUTION_ROWS, MKL_ROWS])
+def test_autocast_gives_the_same_numbers_with_and_without_gradients(rows):
+    """Gradient caching computes features without them first, and then with them."""
+    draw = torch.Generator().manual_seed(0)
+    x, weight = torch.randn(rows, 16, generator=draw), torch.randn(8, 16, generator=draw).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        learned = linear(x, weight)
+        with torch.no_grad():
+            looked = linear(x, weight)
+    assert learned.dtype == looked.dtype == torch.bfloat16
+    assert torch.equal(learned, looked)

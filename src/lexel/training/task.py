@@ -8,6 +8,7 @@ Dual encoders, autoencoders and learned reducers are tasks; the loop is the same
 """
 
 import hashlib
+from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
 from lexel.needs import torch
@@ -26,12 +27,11 @@ class Loader(Protocol[B_out]):
 
 @runtime_checkable
 class Task(Protocol[B_in]):
-    """A model and its loss.
+    """A model and its loss."""
 
-    module   everything that is trained, in `train()` and with gradients
-    """
-
-    module: torch.nn.Module
+    @property
+    def module(self) -> torch.nn.Module:
+        """Everything that is trained, in `train()` and with gradients."""
 
     def gradients(self, batch: B_in, chunk: int) -> dict[str, float]:
         """Losses by name, "loss" first. Fills `.grad`: the mean over processes is the gradient of the whole batch.
@@ -58,6 +58,20 @@ class Watch(Protocol):
 
     def saved(self, step: int) -> None:
         """When the checkpoint of `step` is on the disk."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a batch allows.
+
+    lowest   the loss that no model can beat
+    blind    the loss of a model that sees nothing, at its best
+    why      why nothing can be learned from the batch; "" where something can
+    """
+
+    lowest: float
+    blind: float
+    why: str = ""
 
 
 def drawn(seed: int, *parts: int | str) -> int:
