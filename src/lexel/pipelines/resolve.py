@@ -126,7 +126,8 @@ class Asked:
     def tokenize(self, pictures: Iterable[Picture], *, keep: Collection[str] = ()) -> Tokens:
         """Tokens as the model makes them with these arguments."""
         asked: Callable[..., Tokens] = self.model.tokenize
-        return asked(pictures, **self.arguments, keep=keep)
+        kept = {"keep": keep} if isinstance(self.model, Keeping) else {}
+        return asked(pictures, **self.arguments, **kept)
 
     def __repr__(self) -> str:
         [stage] = parse(repr(self.model)).stages
