@@ -1,9 +1,12 @@
 """Averages: their closed form, their start, and who begins anew."""
 
+import multiprocessing
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from quantizers.processes import learned, process
 from vector_quantize_pytorch import VectorQuantize
 
 from lexel.quantizers._codebook import Averages, kmeans
@@ -134,3 +137,19 @@ def test_a_run_goes_on_from_its_state_to_the_last_bit():
     assert all(
         torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
     )
+
+
+def test_two_processes_learn_the_codebook_of_one(tmp_path):
+    context = multiprocessing.get_context("forkserver")  # torch is imported once, not by each
+    context.set_forkserver_preload(["lexel.quantizers.vq"])
+    ran = [context.Process(target=process, args=(rank, 2, str(tmp_path))) for rank in (0, 1)]
+    for one in ran:
+        one.start()
+    for one in ran:
+        one.join()
+    assert [one.exitcode for one in ran] == [0, 0]
+    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    alone = learned(0, 1)
+    for name, value in alone.items():
+        assert torch.equal(first[name], second[name])
+        assert close(first[name], value)

@@ -17,7 +17,8 @@ from lexel.pipelines.grammar import parse
 from lexel.pipelines.resolve import resolve
 
 if TYPE_CHECKING:
-    from lexel.needs import torch
+    import torch
+
     from lexel.quantizers._quantizer import Quantizer
 
 CODES = 1024  # of a codebook that are looked at; of a larger one, as many drawn evenly

@@ -49,7 +49,7 @@ class BSQ(torch.nn.Module):
 
     @property
     def codebook(self) -> Float[torch.Tensor, "K D"]:
-        """All vectors, made when asked for."""
+        """All vectors, made when asked for, on the CPU."""
         return self.decode(torch.arange(self.codebook_size))
 
     @torch.no_grad()

@@ -46,7 +46,7 @@ class Gumbel(torch.nn.Module):
 
     @property
     def codebook(self) -> Float[torch.Tensor, "K K"]:
-        """The unit matrix, made when asked for."""
+        """The unit matrix, made when asked for, on the CPU."""
         return torch.eye(self.codebook_size)
 
     @torch.no_grad()

@@ -47,7 +47,7 @@ class LFQ(torch.nn.Module):
 
     @property
     def codebook(self) -> Float[torch.Tensor, "K D"]:
-        """All vectors, made when asked for."""
+        """All vectors, made when asked for, on the CPU."""
         return self.decode(torch.arange(self.codebook_size))
 
     @torch.no_grad()
