@@ -1,0 +1,131 @@
+"""The data sets of `prepare.py` in memory: drawings as one array, what is said of each, and batches of both.
+
+    loader[step] ─► drawings of that step ─ restyled ─ prepared ─► pixels
+                                          └ a language, a form of caption ─► words
+
+Everything follows from seed and step, so that a run that was killed goes on as if nothing had been.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import torch
+from PIL import Image
+from restyle import on_white, restyled
+
+from lexel.pictures.prepare import CLIP_MEAN, CLIP_STD
+from lexel.shapes import Float, Int
+from lexel.training.task import drawn
+from lexel.words.value import Speller, Words
+
+ENGLISH = 0.25  # of captions; the other languages share the rest
+FORMS = ("label", "label and tags", "tag")
+OFTEN = (0.5, 0.35, 0.15)  # a tag alone belongs to several drawings
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """One style.
+
+    names    of the drawings, sorted: their codes
+    pixels   uint8 [N, 4, 64, 64]
+    said     by drawing and language: label and tags
+    """
+
+    names: tuple[str, ...]
+    pixels: torch.Tensor
+    said: tuple[dict[str, tuple[str, list[str]]], ...]
+
+    @classmethod
+    def of(cls, folder: Path, style: str, *, skins: bool = False) -> "Drawings":
+        """The base drawings of a style, and those with a skin tone where `skins`."""
+        table = json.loads((folder / "captions.json").read_text(encoding="utf-8"))
+        names = sorted(name for name, facts in table.items() if skins or facts["of"] is None)
+        images = [Image.open(folder / style / f"{name}.png").convert("RGBA") for name in names]
+        pixels = torch.from_numpy(np.stack([np.asarray(image) for image in images])).permute(0, 3, 1, 2).contiguous()
+        return cls(tuple(names), pixels, tuple(table[name]["said"] for name in names))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def languages(self) -> list[str]:
+        """All of them."""
+        return sorted(self.said[0])
+
+    def labels(self, language: str) -> list[str]:
+        """The label of each drawing."""
+        return [said[language][0] for said in self.said]
+
+    def captions(self) -> list[str]:
+        """Every label and tag of every language: what a vocabulary is learned from."""
+        return [text for said in self.said for label, tags in said.values() for text in (label, *tags)]
+
+
+@dataclass(frozen=True)
+class Views:
+    """Restyled drawings by step: pixels [B, 3, 64, 64] as the tower wants them, and which drawings they are [B].
+
+    ramp       steps until `strength` is reached, from a fifth of it; 0: it is there from the start
+    strength   of `restyle.py`; 0: drawings as they are
+    """
+
+    drawings: Drawings
+    batch: int
+    seed: int
+    strength: float
+    ramp: int = 0
+
+    def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        indices = self._indices(step)
+        draw = torch.Generator().manual_seed(drawn(self.seed, "restyle", step))
+        way = min(1.0, 0.2 + 0.8 * step / self.ramp) if self.ramp else 1.0
+        return prepared(restyled(self.drawings.pixels[indices], way * self.strength, draw)), indices
+
+    def _indices(self, step: int) -> Int[torch.Tensor, "B"]:
+        """The samples from `step · batch` on, of permutations one behind the other."""
+        first, count = step * self.batch, len(self.drawings)
+        epochs = range(first // count, (first + self.batch - 1) // count + 1)
+        dice = [torch.Generator().manual_seed(drawn(self.seed, "order", epoch)) for epoch in epochs]
+        orders = torch.cat([torch.randperm(count, generator=die) for die in dice])
+        return orders[first - epochs[0] * count :][: self.batch]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a dual encoder is trained with: pixels [B, 3, 64, 64] and the words of each."""
+
+    pixels: Float[torch.Tensor, "B 3 S S"]
+    words: Words
+
+
+@dataclass(frozen=True)
+class Captioned:
+    """Views with something that is said of each."""
+
+    views: Views
+    speller: Speller
+
+    def __getitem__(self, step: int) -> Batch:
+        pixels, indices = self.views[step]
+        dice = Random(drawn(self.views.seed, "captions", step))  # noqa: S311  # not for secrets
+        said = self.views.drawings.said
+        return Batch(pixels, self.speller([caption(said[index], dice) for index in indices.tolist()]))
+
+
+def caption(said: dict[str, tuple[str, list[str]]], dice: Random) -> str:
+    """One thing that is said of a drawing: in English one time in four, else in any language."""
+    label, tags = said["en" if dice.random() < ENGLISH else dice.choice(list(said))]
+    (form,) = dice.choices(FORMS, OFTEN)
+    if form == "label" or not tags:
+        return label
+    return dice.choice(tags) if form == "tag" else ", ".join([label, *dice.sample(tags, min(len(tags), 3))])
+
+
+def prepared(levels: Float[torch.Tensor, "B 3 S S"]) -> Float[torch.Tensor, "B 3 S S"]:
+    """Levels 0…1 as the tower wants them, channels last: its convolutions are three times as fast on them."""
+    mean, std = (torch.tensor(numbers)[:, None, None] for numbers in (CLIP_MEAN, CLIP_STD))
+    return ((levels - mean) / std).contiguous(memory_format=torch.channels_last)

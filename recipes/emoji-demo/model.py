@@ -1,0 +1,120 @@
+"""The toy's model: a small convolutional CLIP of the published layout, and how it begins.
+
+    drawing 64 × 64 ─► ModifiedResNet ─► [256]      text ─► two causal blocks over byte pairs ─► [256]
+"""
+
+import json
+import math
+from pathlib import Path
+
+import torch
+from drawings import Drawings, prepared
+from restyle import on_white
+
+from lexel.loading.files import Checkpoint
+from lexel.loading.spellers import plain_clip_words
+from lexel.pictures.published import clip
+from lexel.shapes import Float
+from lexel.towers._config import Blocks, TextConfig
+from lexel.towers._dual import Dual
+from lexel.towers._modified_resnet import ModifiedResNet, ResNetConfig
+from lexel.towers.clip import ClipText
+from lexel.training import initial
+
+SIDE, SPACE = 64, 256
+IMAGE = ResNetConfig(blocks=(2, 2, 2, 2), width=16, grid=SIDE // 32, embed_dim=SPACE)
+TEXT = Blocks(width=160, depth=2, heads=5, hidden=640)
+VOCABULARY, LENGTH = 6000, 64
+
+
+def new(words: Path, *, seed: int) -> Dual:
+    """A model of random numbers over the vocabulary in the folder `words`, channels last."""
+    speller = plain_clip_words(Checkpoint(words, str(words)), LENGTH)
+    assert speller
+    vocabulary = 1 + max(json.loads((words / "tokenizer.json").read_text())["model"]["vocab"].values())
+    text = TextConfig(TEXT, vocabulary, LENGTH, SPACE, speller.end)
+    torch.manual_seed(seed)  # of the convolutions, which begin as torch makes them
+    model = Dual(ModifiedResNet(IMAGE), ClipText(text), preparation=clip(SIDE), speller=speller)
+    initial.begin(model, rules(32 * IMAGE.width, TEXT), seed=seed)
+    return model.to(memory_format=torch.channels_last).train()
+
+
+def rules(width: int, words: Blocks) -> initial.Rules:
+    """OpenAI's: every bottleneck begins as its shortcut."""
+    residual = words.width**-0.5 * (2 * words.depth) ** -0.5
+    return {
+        "logit_scale": initial.constant(math.log(1 / 0.07)),
+        "image.layer*.bn3.weight": initial.constant(0),
+        "image.attnpool.positional_embedding": initial.normal(width**-0.5),
+        "image.attnpool.*.weight": initial.normal(width**-0.5),
+        "image.attnpool.*.bias": initial.constant(0),
+        "image.*": as_it_is,
+        "text.*norm*": as_it_is,
+        "text.words.weight": initial.normal(0.02),
+        "text.positions": initial.normal(0.01),
+        "text.*.attention.qkv.weight": initial.normal(words.width**-0.5),
+        "text.*.attention.out.weight": initial.normal(residual),
+        "text.*.mlp.fc1.weight": initial.normal((2 * words.width) ** -0.5),
+        "text.*.mlp.fc2.weight": initial.normal(residual),
+        "text.*.bias": initial.constant(0),
+        "text.projection.weight": initial.normal(words.width**-0.5),
+    }
+
+
+def as_it_is(parameter: torch.Tensor, draw: torch.Generator) -> None:
+    """Nothing is drawn."""
+
+
+class Named(torch.nn.Module):
+    """An image tower and one vector for each drawing, in its own space: what the tower is trained with first.
+
+    The tower begins so that drawings lie around 0 and not in a cone, and the vectors where their drawings then lie: a
+    tower of random numbers tells drawings apart already. From random vectors a loss that is better than chance takes
+    300 steps, from these none.
+    """
+
+    def __init__(self, tower: ModifiedResNet, drawings: Drawings) -> None:
+        super().__init__()
+        self.tower = tower
+        with torch.no_grad():
+            seen = [tower.pooled(tower.encode_pixels(prepared(on_white(some)))) for some in drawings.pixels.split(274)]
+            middle = torch.cat(seen).mean(0)
+            tower.attnpool.c_proj.bias -= middle
+            rows = torch.nn.functional.normalize(torch.cat(seen) - middle, dim=1)
+        self.names = torch.nn.Parameter(rows)
+        self.logit_scale = torch.nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+
+    def forward(self, pixels: Float[torch.Tensor, "B 3 S S"]) -> Float[torch.Tensor, "B N"]:
+        """How well each drawing's vector fits each picture."""
+        unit = torch.nn.functional.normalize
+        seen = unit(self.tower.pooled(self.tower.encode_pixels(pixels)), dim=1)
+        return self.logit_scale.exp() * seen @ unit(self.names, dim=1).T
+
+
+class NamedTask:
+    """Which of all drawings is it? A task of the trainer; batch normalisation wants a batch at once."""
+
+    def __init__(self, named: Named, drawings: Drawings) -> None:
+        self.module, self.drawings = named, drawings
+
+    def gradients(self, batch: tuple[torch.Tensor, torch.Tensor], chunk: int) -> dict[str, float]:
+        """The cross-entropy over all drawings, and the share that was right."""
+        pixels, indices = batch
+        logits = self.module(pixels)
+        loss = torch.nn.functional.cross_entropy(logits, indices)
+        loss.backward()
+        right = (logits.detach().argmax(1) == indices).float().mean()
+        return {"loss": float(loss.detach()), "right": float(right), "scale": float(self.module.logit_scale.detach().exp())}
+
+    def after_step(self) -> None:
+        """The scale stays within 1 … 100."""
+        with torch.no_grad():
+            self.module.logit_scale.clamp_(0, math.log(100))
+
+    def measure(self) -> dict[str, float]:
+        """The share of drawings as they are that are told."""
+        self.module.eval()
+        with torch.inference_mode():
+            found = [self.module(prepared(on_white(some))).argmax(1) for some in self.drawings.pixels.split(256)]
+        self.module.train()
+        return {"told": float((torch.cat(found) == torch.arange(len(self.drawings))).float().mean())}
