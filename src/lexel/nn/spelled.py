@@ -23,10 +23,13 @@ def embedded(ids: Ids, words: torch.nn.Embedding, positions: Float[torch.Tensor,
         raise BadArguments(
             f"ids go from {int(flat.min())} to {int(flat.max())}, the tower knows {words.num_embeddings}"
         )
-    places = torch.cat([positions[:0], *(positions[:count] for count in counts)])
+    rows = torch.tensor(counts, dtype=torch.int64, device=device)
+    splits = splits_of(rows)
+    places = torch.arange(len(flat), device=device) - splits[:-1].repeat_interleave(rows)
+    lookup = torch.nn.functional.embedding  # of positions too: the gradient of a slice would be a table for each text
     return Packed(
-        x=torch.nn.functional.embedding(flat, words.weight) + places,
-        splits=splits_of(torch.tensor(counts, dtype=torch.int64, device=device)),
+        x=lookup(flat, words.weight) + lookup(places, positions),
+        splits=splits,
         mass=None,
         kind=torch.full((len(flat),), Kind.WORD, dtype=torch.int8, device=device),
         grid=torch.zeros((len(texts), 2), dtype=torch.int64, device=device),

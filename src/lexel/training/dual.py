@@ -62,7 +62,7 @@ class DualTask:
             raise LoadError("has not both towers and a tokenizer: there is nothing to train", subject=dual.name)
         self.module = dual
         self._held_out = held_out
-        self._image: SharedTower = dual.image
+        self._image: SharedTower = dual.image  # type: ignore[assignment]  # of a `Dual` it is one
         self._text: TextTower = dual.text
         self._speller: Speller = dual.speller
         self._scale: torch.nn.Parameter = dual.logit_scale
@@ -95,7 +95,7 @@ class DualTask:
         learned = [self._scale, *([] if self.module.logit_bias is None else [self.module.logit_bias])]
         if len(chunks) == 1:
             value = loss(*encode(chunks[0]), *learned)
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()
         else:
             value = cached(encode, chunks, loss, *learned)
         numbers = torch.stack([value.detach(), self._scale.detach().exp().to(value), *alike]).tolist()

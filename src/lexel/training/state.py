@@ -2,7 +2,7 @@
 
     run/
       step-00001200/
-        model.safetensors  optimizer.safetensors  ema.safetensors
+        model.safetensors  optimizer.safetensors  ema.safetensors  best.safetensors
         state.json                                             facts, and size and digest of each file beside it
       step-00001400/
       newest                                                   "step-00001400", written last
@@ -26,6 +26,7 @@ from lexel.needs import torch
 
 NAME = re.compile(r"step-(\d{8,})")
 STATE, NEWEST = "state.json", "newest"
+WORTH = ("best", "ema", "model")  # parts of weights; the first that is there counts
 
 Tensors = Mapping[str, torch.Tensor]
 
@@ -49,6 +50,10 @@ class Checkpoint:
 
         loaded: dict[str, torch.Tensor] = load_file(self.folder / f"{part}.safetensors")
         return loaded
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """What the run is for: the weights that were measured best, else their average, else the last ones."""
+        return self.tensors(next(part for part in WORTH if (self.folder / f"{part}.safetensors").is_file()))
 
 
 def save(run: Path, step: int, parts: Mapping[str, Tensors], facts: Mapping[str, object], *, keep: int) -> Checkpoint:

@@ -22,12 +22,11 @@ from typing import Literal, TypeVar
 
 from lexel.errors import TrainingError
 from lexel.needs import torch
-from lexel.training import state
+from lexel.training.kept import Kept, trained
+from lexel.training.ranks import Ranks
 from lexel.training.task import Loader, Task, Watch, drawn
 
 B = TypeVar("B")
-
-PARTS = ("exp_avg", "exp_avg_sq")  # of AdamW, a tensor a parameter each
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,9 @@ class Settings:
     chunk               samples that go through the model at once; 0: all
     precision           "bfloat16": products in bfloat16, weights in float32
     save_every, keep    steps between checkpoints; how many stay, 0: all
-    measure_every       steps between measurements; 0: at the end alone
+    measure_every       steps between measurements, of the averaged weights where there are any; 0: at the end alone
+    patience            measurements without a better first number before the run ends; 0: it never does. With it the
+                        best weights are kept
     seed                of everything
     """
 
@@ -61,6 +62,7 @@ class Settings:
     save_every: int = 1000
     keep: int = 2
     measure_every: int = 0
+    patience: int = 0
     seed: int = 0
 
     def rate(self, step: int) -> float:
@@ -86,16 +88,17 @@ class Ended:
 def train(task: Task[B], loader: Loader[B], settings: Settings, run: Path, watch: Watch) -> Ended:
     """Train until `settings.steps`, from the newest checkpoint in the folder `run` where there is one.
 
-    Raises `TrainingError` when a loss or a gradient is not finite: the checkpoints before stay.
+    What a run is for are the `weights()` of its newest checkpoint: `state.newest(run)`. Raises `TrainingError` when a
+    loss or a gradient is not finite: the checkpoints before stay.
     """
-    rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+    rank = Ranks.here().rank
     device = next(task.module.parameters()).device
     optimizer = _optimizer(task.module, settings)
-    average = {name: value.detach().clone() for name, value in task.module.state_dict().items()}
-    begun = _restore(task.module, optimizer, average if settings.average else {}, run)
-    step = begun
+    kept = Kept(task.module, optimizer, past=settings.average, patience=settings.patience)
+    facts = {"seed": settings.seed, "steps": settings.steps, "torch": torch.__version__}
+    step = saved = kept.restore(run)
     with _asked_to_stop() as stopped:
-        while step < settings.steps and not _any(bool(stopped), device):
+        while step < settings.steps and not _any(bool(stopped) or kept.tired(), device):
             torch.manual_seed(drawn(settings.seed, "step", step, rank))
             optimizer.zero_grad()
             for group in optimizer.param_groups:
@@ -108,18 +111,18 @@ def train(task: Task[B], loader: Loader[B], settings: Settings, run: Path, watch
                 raise TrainingError(f"step {step + 1}: not finite: {said}, gradient {norm:.4g}", subject=str(run))
             optimizer.step()
             task.after_step()
-            if settings.average:
-                _blend(average, task.module, settings.average)
+            kept.blend()
             step += 1
             watch.step(step, losses, {"learning_rate": settings.rate(step - 1), "gradient": norm})
-            if settings.measure_every and step % settings.measure_every == 0:
-                watch.measured(step, task.measure())
-            if step % settings.save_every == 0:
-                _save(task.module, optimizer, average if settings.average else {}, settings, run, step, watch, rank)
-    if step > begun and step % settings.save_every:
-        _save(task.module, optimizer, average if settings.average else {}, settings, run, step, watch, rank)
-    if step == settings.steps and step > begun and not (settings.measure_every and step % settings.measure_every == 0):
-        watch.measured(step, task.measure())
+            if step == settings.steps or (settings.measure_every and step % settings.measure_every == 0):
+                with kept.shown():
+                    measures = task.measure()
+                kept.judge(measures)
+                watch.measured(step, measures)
+            if step == settings.steps or step % settings.save_every == 0:
+                saved = _save(kept, run, step, facts, settings.keep, watch)
+    if saved < step:
+        _save(kept, run, step, facts, settings.keep, watch)
     return Ended(step, stopped[0] if stopped and step < settings.steps else None)
 
 
@@ -130,53 +133,18 @@ def _optimizer(module: torch.nn.Module, settings: Settings) -> torch.optim.AdamW
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=settings.betas, eps=settings.eps)
+    # Fused: one pass over the weights instead of ten, a third of the time.
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=settings.betas, eps=settings.eps, fused=True)
 
 
-def _restore(module: torch.nn.Module, optimizer: torch.optim.AdamW, average: dict[str, torch.Tensor], run: Path) -> int:
-    """Bring the newest checkpoint back; returns how many updates it has, 0 where there is none."""
-    found = state.newest(run)
-    if found is None:
-        return 0
-    try:
-        module.load_state_dict(found.tensors("model"))
-        moments = found.tensors("optimizer")
-        for name, parameter in _trained(module):
-            kept = {part: moments[f"{part}.{name}"].to(parameter) for part in PARTS}
-            optimizer.state[parameter] = {"step": torch.tensor(float(found.step)), **kept}
-        if average:
-            average |= {name: value.to(average[name]) for name, value in found.tensors("ema").items()}
-    except (KeyError, RuntimeError, OSError) as error:
-        reason = f"{found.folder.name} is of another model: {str(error).splitlines()[0]}"
-        raise TrainingError(reason, subject=str(run)) from error
-    return found.step
-
-
-def _save(
-    module: torch.nn.Module,
-    optimizer: torch.optim.AdamW,
-    average: dict[str, torch.Tensor],
-    settings: Settings,
-    run: Path,
-    step: int,
-    watch: Watch,
-    rank: int,
-) -> None:
-    """The first process writes; the others go on when it has."""
-    if rank == 0:
-        moments = {
-            f"{part}.{name}": optimizer.state[parameter][part] for name, parameter in _trained(module) for part in PARTS
-        }
-        parts = {"model": module.state_dict(), "optimizer": moments} | ({"ema": average} if average else {})
-        facts = {"seed": settings.seed, "steps": settings.steps, "torch": torch.__version__}
-        state.save(run, step, parts, facts, keep=settings.keep)
+def _save(kept: Kept, run: Path, step: int, facts: dict[str, object], keep: int, watch: Watch) -> int:
+    """The first process writes; the others go on when it has. Returns `step`."""
+    if Ranks.here().rank == 0:
+        kept.save(run, step, facts, keep=keep)
         watch.saved(step)
     if torch.distributed.is_initialized():
         torch.distributed.barrier()
-
-
-def _trained(module: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Parameter]]:
-    return ((name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad)
+    return step
 
 
 def _average_and_clip(module: torch.nn.Module, most: float) -> float:
@@ -184,7 +152,7 @@ def _average_and_clip(module: torch.nn.Module, most: float) -> float:
 
     A parameter that nothing reached has a gradient of zeros, so that it decays on every process alike.
     """
-    parameters = [parameter for _, parameter in _trained(module)]
+    parameters = [parameter for _, parameter in trained(module)]
     for parameter in parameters:
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
@@ -199,15 +167,6 @@ def _average_and_clip(module: torch.nn.Module, most: float) -> float:
     if 0 < most < norm:
         torch.nn.utils.clip_grads_with_norm_(parameters, most, norm)
     return float(norm)
-
-
-def _blend(average: dict[str, torch.Tensor], module: torch.nn.Module, past: float) -> None:
-    """Numbers are averaged; counters are those of the module."""
-    for name, value in module.state_dict().items():
-        if value.is_floating_point():
-            average[name].lerp_(value, 1 - past)
-        else:
-            average[name].copy_(value)
 
 
 @contextmanager
