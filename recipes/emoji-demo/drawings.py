@@ -14,7 +14,7 @@ from random import Random
 import numpy as np
 import torch
 from PIL import Image
-from restyle import on_white, restyled
+from restyle import restyled
 
 from lexel.pictures.prepare import CLIP_MEAN, CLIP_STD
 from lexel.shapes import Float, Int
@@ -80,40 +80,48 @@ class Views:
     ramp: int = 0
 
     def __getitem__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        indices = self._indices(step)
+        indices = samples(len(self.drawings), self.batch, step, self.seed)
         draw = torch.Generator().manual_seed(drawn(self.seed, "restyle", step))
         way = min(1.0, 0.2 + 0.8 * step / self.ramp) if self.ramp else 1.0
         return prepared(restyled(self.drawings.pixels[indices], way * self.strength, draw)), indices
 
-    def _indices(self, step: int) -> Int[torch.Tensor, "B"]:
-        """The samples from `step · batch` on, of permutations one behind the other."""
-        first, count = step * self.batch, len(self.drawings)
-        epochs = range(first // count, (first + self.batch - 1) // count + 1)
-        dice = [torch.Generator().manual_seed(drawn(self.seed, "order", epoch)) for epoch in epochs]
-        orders = torch.cat([torch.randperm(count, generator=die) for die in dice])
-        return orders[first - epochs[0] * count :][: self.batch]
-
 
 @dataclass(frozen=True)
 class Batch:
-    """What a dual encoder is trained with: pixels [B, 3, 64, 64] and the words of each."""
+    """What a dual encoder is trained with: what the image tower sees, or saw, and the words of each."""
 
-    pixels: Float[torch.Tensor, "B 3 S S"]
+    pixels: torch.Tensor
     words: Words
 
 
 @dataclass(frozen=True)
 class Captioned:
-    """Views with something that is said of each."""
+    """Something that is said of each drawing of a batch, beside how a locked tower sees one of its views.
 
-    views: Views
+    seen   [K, N, E]: K views of each drawing, in the space that is shared
+    """
+
+    drawings: Drawings
+    seen: Float[torch.Tensor, "K N E"]
     speller: Speller
+    batch: int
+    seed: int
 
     def __getitem__(self, step: int) -> Batch:
-        pixels, indices = self.views[step]
-        dice = Random(drawn(self.views.seed, "captions", step))  # noqa: S311  # not for secrets
-        said = self.views.drawings.said
-        return Batch(pixels, self.speller([caption(said[index], dice) for index in indices.tolist()]))
+        indices = samples(len(self.drawings), self.batch, step, self.seed)
+        dice = Random(drawn(self.seed, "captions", step))  # noqa: S311  # not for secrets
+        views = torch.tensor([dice.randrange(len(self.seen)) for _ in indices])
+        said = [caption(self.drawings.said[index], dice) for index in indices.tolist()]
+        return Batch(self.seen[views, indices], self.speller(said))
+
+
+def samples(count: int, batch: int, step: int, seed: int) -> Int[torch.Tensor, "B"]:
+    """The samples from `step · batch` on, of permutations of `count` one behind the other."""
+    first = step * batch
+    epochs = range(first // count, (first + batch - 1) // count + 1)
+    dice = [torch.Generator().manual_seed(drawn(seed, "order", epoch)) for epoch in epochs]
+    orders = torch.cat([torch.randperm(count, generator=die) for die in dice])
+    return orders[first - epochs[0] * count :][:batch]
 
 
 def caption(said: dict[str, tuple[str, list[str]]], dice: Random) -> str:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import torch
 from drawings import Drawings, prepared
-from restyle import on_white
+from evaluate import scores
+from restyle import on_white, restyled
 
 from lexel.loading.files import Checkpoint
-from lexel.loading.spellers import plain_clip_words
+from lexel.loading.spellers import LateSpeller
 from lexel.pictures.published import clip
 from lexel.shapes import Float
 from lexel.towers._config import Blocks, TextConfig
@@ -20,6 +21,9 @@ from lexel.towers._dual import Dual
 from lexel.towers._modified_resnet import ModifiedResNet, ResNetConfig
 from lexel.towers.clip import ClipText
 from lexel.training import initial
+from lexel.training.dual import DualTask
+from lexel.training.task import drawn
+from lexel.words.bpe import ClipSpeller
 
 SIDE, SPACE = 64, 256
 IMAGE = ResNetConfig(blocks=(2, 2, 2, 2), width=16, grid=SIDE // 32, embed_dim=SPACE)
@@ -29,8 +33,9 @@ VOCABULARY, LENGTH = 6000, 64
 
 def new(words: Path, *, seed: int) -> Dual:
     """A model of random numbers over the vocabulary in the folder `words`, channels last."""
-    speller = plain_clip_words(Checkpoint(words, str(words)), LENGTH)
-    assert speller
+    speller = LateSpeller(
+        Checkpoint(words, str(words)), LENGTH, lambda: ClipSpeller.from_folder(words, length=LENGTH)
+    )
     vocabulary = 1 + max(json.loads((words / "tokenizer.json").read_text())["model"]["vocab"].values())
     text = TextConfig(TEXT, vocabulary, LENGTH, SPACE, speller.end)
     torch.manual_seed(seed)  # of the convolutions, which begin as torch makes them
@@ -118,3 +123,31 @@ class NamedTask:
             found = [self.module(prepared(on_white(some))).argmax(1) for some in self.drawings.pixels.split(256)]
         self.module.train()
         return {"told": float((torch.cat(found) == torch.arange(len(self.drawings))).float().mean())}
+
+
+class WordsTask(DualTask):
+    """The contrastive task of a text tower beside an image tower that is locked, and has seen all that it will see."""
+
+    def __init__(self, dual: Dual, drawings: Drawings) -> None:
+        super().__init__(dual)
+        self.drawings = drawings
+
+    def _see(self, pixels: torch.Tensor) -> torch.Tensor:
+        return pixels
+
+    def measure(self) -> dict[str, float]:
+        """Recall of English labels, both ways, among all drawings as they are."""
+        return scores(self.module, self.drawings, ["en"])["en"]
+
+
+def remembered(tower: ModifiedResNet, drawings: Drawings, views: int, strength: float, seed: int) -> torch.Tensor:
+    """How the tower sees each drawing as it is, and in `views` other ways: [views + 1, N, E], unit rows."""
+    tower.eval()
+    rows = []
+    with torch.inference_mode():
+        for view in range(views + 1):
+            draw = torch.Generator().manual_seed(drawn(seed, "remembered", view))
+            for some in drawings.pixels.split(256):
+                x = restyled(some, strength, draw) if view else on_white(some)
+                rows.append(tower.pooled(tower.encode_pixels(prepared(x))))
+    return torch.nn.functional.normalize(torch.cat(rows), dim=1).view(views + 1, len(drawings), -1).clone()

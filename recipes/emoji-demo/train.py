@@ -15,30 +15,15 @@ from pathlib import Path
 
 import torch
 from drawings import Captioned, Drawings, Views
-from evaluate import scores
-from model import VOCABULARY, Named, NamedTask, new
+from model import VOCABULARY, Named, NamedTask, WordsTask, new, remembered
 
 import lexel
-from lexel.towers._dual import Dual
 from lexel.training import fresh
-from lexel.training.dual import DualTask
 from lexel.training.trainer import Ended, Settings, train
 
 SEED = 0
-DRAWINGS = {"batch": 64, "strength": 1.0}
-WORDS = {"batch": 256, "strength": 0.5}
-
-
-class Worded(DualTask):
-    """The contrastive task, measured by English labels among all drawings as they are."""
-
-    def __init__(self, dual: Dual, drawings: Drawings) -> None:
-        super().__init__(dual)
-        self.drawings = drawings
-
-    def measure(self) -> dict[str, float]:
-        """Recall both ways."""
-        return scores(self.module, self.drawings, ["en"])["en"]
+STRENGTH = 1.0  # of restyling, from the middle of the first run on
+VIEWS, VIEWS_STRENGTH = 24, 0.5  # that words are learned beside
 
 
 class Log:
@@ -77,27 +62,26 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs=2, default=(13_000, 2_500), help="of the two runs")
     said = parser.parse_args()
     torch.set_num_threads(1)
-    noto, words = Drawings.of(said.drawings, "noto"), said.run / "words"
-    if not words.is_dir():
-        fresh.speller(noto.captions(), vocab_size=VOCABULARY, folder=words)
-    model = new(words, seed=SEED)
+    noto, vocabulary = Drawings.of(said.drawings, "noto"), said.run / "vocabulary"
+    if not vocabulary.is_dir():
+        fresh.speller(noto.captions(), vocab_size=VOCABULARY, folder=vocabulary)
+    model = new(vocabulary, seed=SEED)
     drawings_steps, words_steps = said.steps
 
     named = Named(model.image, noto)
     settings = Settings(
         drawings_steps, 3e-3, warmup=50, weight_decay=0.02, save_every=500, measure_every=500, seed=SEED
     )
-    views = Views(noto, seed=SEED, ramp=drawings_steps // 2, **DRAWINGS)
+    views = Views(noto, batch=64, seed=SEED, strength=STRENGTH, ramp=drawings_steps // 2)
     done = train(NamedTask(named, noto), views, settings, said.run / "drawings", Log(said.run / "drawings"))
     stop_where(done)
 
+    seen = remembered(model.image, noto, VIEWS, VIEWS_STRENGTH, SEED)
     fresh.trained(model, "text")
     model.image.eval()  # its batch normalisation is locked too
-    settings = Settings(
-        words_steps, 3e-3, warmup=100, weight_decay=0.05, save_every=250, measure_every=250, seed=SEED
-    )
-    captioned = Captioned(Views(noto, seed=SEED + 1, **WORDS), model.speller)
-    done = train(Worded(model, noto), captioned, settings, said.run / "words", Log(said.run / "words"))
+    settings = Settings(words_steps, 2e-3, warmup=100, weight_decay=0.05, save_every=250, measure_every=250, seed=SEED)
+    captioned = Captioned(noto, seen, model.speller, batch=256, seed=SEED + 1)
+    done = train(WordsTask(model, noto), captioned, settings, said.run / "words", Log(said.run / "words"))
     stop_where(done)
     lexel.save(model.eval(), said.run / "model")
 
