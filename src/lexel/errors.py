@@ -13,6 +13,7 @@
     │  ├─ EmptyArchive           3 · 422   no regular member in it
     │  ├─ ArchiveTooLarge        3 · 422   a member or the whole unpacks beyond the limit
     │  └─ BadArchive             3 · 422   broken or cut
+    ├─ DataError                 3 · 422   a data set that cannot be opened, or nothing of it read
     ├─ TokensError               3 · 422   a tokens file or value breaks its rules
     ├─ PipelineError             2 · 400   a pipeline that cannot be built
     │  ├─ UnknownName            2 · 404   no method, model or file of that name
@@ -115,6 +116,12 @@ class ArchiveTooLarge(ArchiveError):
 
 class BadArchive(ArchiveError):
     """Broken or cut; the members before the break stay."""
+
+
+class DataError(LexelError):
+    """A data set that cannot be opened, or of which nothing can be read."""
+
+    exit, status = 3, 422
 
 
 class TokensError(LexelError):

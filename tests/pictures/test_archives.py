@@ -8,6 +8,7 @@ import zlib
 import pytest
 from pictures.samples import encode, photo, tar, zipped
 
+from lexel.errors import BadArchive
 from lexel.pictures import archives
 from lexel.pictures.picture import Picture, Source
 from lexel.pictures.read import read
@@ -235,3 +236,39 @@ def test_tarfile_is_not_asked_to_remember_its_members() -> None:
         next(stream)
     assert frame is not None
     assert len(frame.f_locals["archive"].members) <= 1
+
+
+MEMBERS = [("a.jpg", JPEG), ("n" * 300 + ".txt", b"text"), ("é.txt", b"x" * 700), ("empty", b"")]
+
+
+@pytest.mark.parametrize("file_format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_the_places_of_members_are_where_their_bytes_are(file_format: int) -> None:
+    members = MEMBERS if file_format != tarfile.USTAR_FORMAT else [MEMBERS[0], MEMBERS[3]]
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=file_format) as archive:
+        archive.addfile(_member("folder", tarfile.DIRTYPE))
+        archive.addfile(_member("link", tarfile.SYMTYPE))
+        for name, content in members:
+            archive.addfile(_member(name, tarfile.REGTYPE, len(content)), io.BytesIO(content))
+    data = buffer.getvalue()
+    link, *found = archives.places(buffer)
+    assert link == "link"
+    assert [(name, data[offset : offset + size]) for name, offset, size in found] == members
+
+
+def test_a_tar_that_is_cut_gives_the_places_before_and_says_so() -> None:
+    data = tar(MEMBERS)
+    whole = [place[0] for place in archives.places(io.BytesIO(data))]
+    for end in range(0, data.rindex(b"ustar") + 512 - 257, 100):  # behind the last header, nothing but zeros is missing
+        found = []
+        with pytest.raises(BadArchive, match=r"cut|broken"):
+            found.extend(name for name, _, _ in archives.places(io.BytesIO(data[:end])))
+        assert found == whole[: len(found)]
+    with pytest.raises(BadArchive, match="broken or cut"):
+        list(archives.places(io.BytesIO(data.replace(b"empty", b"full!"))))
+
+
+def _member(name: str, kind: bytes, size: int = 0) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.size = kind, size
+    return member

@@ -78,3 +78,14 @@ def test_words_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="read-only"):
         words("ab").ids[0] = 7
     assert words("ab").ids.dtype == words("ab").spans.dtype == np.int32
+
+
+def test_words_are_joined_text_by_text() -> None:
+    texts = ("abc", "", "abcabc", "ca")
+    with pytest.warns(UserWarning, match="lost their end"):
+        whole, *parts = words(*texts), words(*texts[:1]), words(*texts[1:])
+    joined = Words.concat([*parts, words()])
+    assert (joined.texts, joined.truncated) == (texts, 1)
+    for name in ("ids", "splits", "spans"):
+        assert np.array_equal(getattr(joined, name), getattr(whole, name))
+        assert getattr(joined, name).dtype == getattr(whole, name).dtype

@@ -73,6 +73,27 @@ def members(file: io.BufferedIOBase, kind: str, limits: Limits) -> Iterator[tupl
         raise EmptyArchive("no regular file in it")
 
 
+def places(file: io.BufferedIOBase) -> Iterator[tuple[str, int, int] | str]:
+    """(name, offset, size) of every member of a tar that is not compressed, or the name of what is no regular file.
+
+    Raises `BadArchive` where the archive is broken or cut; what came before that is whole.
+    """
+    end = file.seek(0, 2)
+    file.seek(0)
+    try:
+        with tarfile.open(fileobj=file, mode="r:", tarinfo=_Strict, encoding="utf-8") as archive:
+            while (member := archive.next()) is not None:
+                archive.members = []  # type: ignore[attr-defined]  # it would keep them all, for access by name
+                if member.size < 0 or member.offset_data + member.size > end:
+                    raise BadArchive("cut: a member is longer than the rest of the archive")
+                if member.isreg() and not member.issparse():
+                    yield member.name, member.offset_data, member.size
+                elif not member.isdir():
+                    yield member.name
+    except _BROKEN as error:
+        raise BadArchive(f"broken or cut: {error or type(error).__name__}") from error
+
+
 def _first_block(file: io.BufferedIOBase, kind: str) -> bytes:
     try:
         file.seek(0)

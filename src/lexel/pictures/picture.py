@@ -60,7 +60,7 @@ class Refusal:
     """One input that did not become a picture: a line of the accounting.
 
     status    "failed", or "skipped" for what is no picture at all
-    error     class name from `lexel.errors`; of a skipped one `NotAPicture` or `NotAFile`
+    error     class name from `lexel.errors`; of a skipped one a name from `runs.account.SKIPPED`
     reason    a sentence for people, without paths of this machine
     hint      what to do, often empty
     """

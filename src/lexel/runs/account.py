@@ -17,7 +17,7 @@ from lexel.disk import commit_bytes
 from lexel.errors import TokensError
 from lexel.pictures.picture import Refusal
 
-SKIPPED = ("NotAPicture", "NotAFile", "AlreadyDone", "Duplicate")
+SKIPPED = ("NotAPicture", "NotAFile", "AlreadyDone", "Duplicate", "NoCaption", "NoPicture")
 
 
 @dataclass(frozen=True)

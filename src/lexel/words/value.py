@@ -43,6 +43,18 @@ class Words:
         for array in (self.ids, self.splits, self.spans):
             array.setflags(write=False)
 
+    @classmethod
+    def concat(cls, parts: Sequence["Words"]) -> "Words":
+        """The texts of all parts, one after the other. Raises `ValueError` for no part."""
+        counts = np.concatenate([part.counts for part in parts])
+        return cls(
+            ids=np.concatenate([part.ids for part in parts]),
+            splits=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
+            spans=np.concatenate([part.spans for part in parts]),
+            texts=tuple(text for part in parts for text in part.texts),
+            truncated=sum(part.truncated for part in parts),
+        )
+
     def __len__(self) -> int:
         return len(self.texts)
 
