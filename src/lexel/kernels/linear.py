@@ -1,5 +1,6 @@
 """One stateless linear layer: `x · weightᵀ + bias` on the fastest way that this process has.
 
+    under autocast                                   torch's own linear, which autocast knows
     bfloat16 that the processor does not multiply    in float32, rounded at the end
     float32 on an Intel CPU, ≥ 512 rows              torch's own linear, which is MKL's
     nothing wants gradients, CPU                     the oneDNN linear of torch, with plain weights
@@ -27,7 +28,7 @@ def linear(
     x: Float[torch.Tensor, "N D"], weight: Float[torch.Tensor, "O D"], bias: Float[torch.Tensor, "O"] | None = None
 ) -> Float[torch.Tensor, "N O"]:
     """`x · weightᵀ + bias`, all of one dtype and device. N may be 0."""
-    if not len(x) or x.device.type != "cpu":
+    if not len(x) or x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
         return torch.nn.functional.linear(x, weight, bias)
     if x.dtype == torch.bfloat16 and not multiplies_bfloat16():
         # Sums are float32 either way. Weights are widened anew each time: 1 % of the work of a batch, a quarter of one

@@ -148,7 +148,7 @@ class MAE(Backbone):
         def tokens(batch: Prepared) -> Tokens:
             crops = [f"{seed} {one.digest} {crop}" for one in batch.pictures for crop in range(batch.crops or 1)]
             counts = [(x.shape[1] // image.cell) * (x.shape[2] // image.cell) for x in batch.pixels]
-            visible = [_drawn(crop, count, mask_ratio) for crop, count in zip(crops, counts, strict=True)]
+            visible = [shown(crop, count, mask_ratio) for crop, count in zip(crops, counts, strict=True)]
             traced = image.see(batch.pixels, visible, keep)
             views = seen_by(image.cell, batch.pixels, batch.views, traced)
             made = tokens_of(traced, traced.packed.x, batch.pictures, views, self.space, crops=batch.crops)
@@ -235,16 +235,19 @@ def pixel_rows(batch: Float[torch.Tensor, "B 3 H W"], patch_size: int) -> Float[
     return patch_rows(batch, patch_size).unflatten(1, (3, -1)).mT.flatten(1)
 
 
-def _with_class(visible: Sequence[Bool[Array, "..."]]) -> Bool[Array, "N"]:
-    """Masks of patches end to end, the class token of each picture before its own."""
-    one = np.ones(1, bool)
-    return np.concatenate([one[:0], *(part for some in visible for part in (one, some))])
+def shown(word: str, count: int, mask_ratio: float) -> Bool[Array, "n"]:
+    """Which of `count` patches the encoder is shown. Equal words draw alike.
 
-
-def _drawn(word: str, count: int, mask_ratio: float) -> Bool[Array, "n"]:
-    """The published lot: noise for every patch, and those with the least of it stay. Equal words draw alike."""
+    The published lot: noise for every patch, and those with the least of it stay.
+    """
     seed = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=16).digest())
     noise = np.random.default_rng(seed).random(count)
     visible = np.zeros(count, bool)
     visible[np.argsort(noise, kind="stable")[: int(count * (1 - mask_ratio))]] = True
     return visible
+
+
+def _with_class(visible: Sequence[Bool[Array, "..."]]) -> Bool[Array, "N"]:
+    """Masks of patches end to end, the class token of each picture before its own."""
+    one = np.ones(1, bool)
+    return np.concatenate([one[:0], *(part for some in visible for part in (one, some))])

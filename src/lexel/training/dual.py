@@ -10,42 +10,29 @@ gradient caching, and the gradients are the same. A tower that is locked is run 
 The loss is the model's own: SigLIP's where its logits have a bias, else CLIP's.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Protocol
 
 import numpy as np
 
-from lexel.errors import BadArguments, LoadError, PictureError
+from lexel.errors import BadArguments, LoadError
 from lexel.evals.retrieval import retrieval
 from lexel.needs import torch
 from lexel.nn.patches import Pixels
 from lexel.nn.spelled import Ids
 from lexel.pictures.picture import Picture
-from lexel.runs.threads import ahead
 from lexel.shapes import Float
 from lexel.towers._dual import Dual, SharedTower, TextTower
 from lexel.training.contrastive import MAX_LOGIT_SCALE, full
+from lexel.training.data import Pairs
 from lexel.training.gradient_cache import cached
+from lexel.training.held_out import readable
+from lexel.training.loader import Batch
 from lexel.training.ranks import Ranks
+from lexel.training.task import Floor
 from lexel.training.tiled import tiled_clip_loss, tiled_siglip_loss
-from lexel.words.value import Speller, Words
-
-
-class Batch(Protocol):
-    """Pictures and the caption of each."""
-
-    pixels: Pixels
-    words: Words
-
-
-class Pairs(Protocol):
-    """Pictures and all captions of each."""
-
-    def __len__(self) -> int: ...
-    def captions(self, index: int) -> tuple[str, ...]: ...
-    def picture(self, index: int) -> Picture: ...
+from lexel.words.value import Speller
 
 
 class DualTask:
@@ -80,7 +67,7 @@ class DualTask:
         sides = [_Side.of(self._see, batch.pixels, self._image, size), _Side.of(self._read, ids, self._text, size)]
         chunks = list(zip(*(side.parts for side in sides), strict=True))
 
-        def encode(chunk: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+        def encode(chunk: tuple[Pixels | Ids, ...]) -> tuple[torch.Tensor, torch.Tensor]:
             images, texts = (side.encode(part) for side, part in zip(sides, chunk, strict=True))
             return images, texts
 
@@ -88,9 +75,8 @@ class DualTask:
 
         def loss(images: torch.Tensor, texts: torch.Tensor, *learned: torch.Tensor) -> torch.Tensor:
             alike.extend(_alike(x.detach()) for x in (images, texts))
-            tiled = tiled_siglip_loss if len(learned) == 2 else tiled_clip_loss
-            value: torch.Tensor = partial(tiled, ranks=Ranks.here())(images, texts, *learned)
-            return value
+            tiled: Callable[..., torch.Tensor] = tiled_clip_loss if len(learned) == 1 else tiled_siglip_loss
+            return tiled(images, texts, *learned, ranks=Ranks.here())
 
         learned = [self._scale, *([] if self.module.logit_bias is None else [self.module.logit_bias])]
         if len(chunks) == 1:
@@ -123,6 +109,30 @@ class DualTask:
         finally:
             for part in training:
                 part.training = True
+
+    def floor(self, batch: Batch) -> Floor:
+        """What pictures and captions that are there several times cost: no model can tell them apart.
+
+        With n copies of a caption the right one gets 1/n at best. Of CLIP's loss that is ln n; of SigLIP's, which asks
+        n questions of which one is answered yes, n · ln n − (n − 1) · ln(n − 1).
+        """
+        texts = _copies([ids.tobytes() for ids in np.split(batch.words.ids, batch.words.splits[1:-1])])
+        images = _copies([x.numpy().tobytes() for x in batch.pixels])
+        most = np.maximum(texts, images)
+        others = most - 1
+        cost = np.log(most)
+        if self.module.logit_bias is not None:
+            cost = most * cost - others * np.log(np.maximum(others, 1))
+        said = f"of {len(most)} captions {_distinct(texts)} are different, of the pictures {_distinct(images)}"
+        return Floor(float(cost.mean()), said)
+
+    def size(self, batch: Batch) -> tuple[int, int]:
+        """Pictures, and the tokens that go through both towers."""
+        shapes = Counter(x.shape for x in batch.pixels)
+        with torch.no_grad():
+            seen = [n * len(self._image.trace(torch.zeros(1, *shape)).packed.x) for shape, n in shapes.items()]
+        ids = self._text.arrange(batch.words, self._speller.pad)
+        return len(batch), sum(seen) + sum(len(text) for text in ids)
 
     def _see(self, pixels: Pixels) -> Float[torch.Tensor, "b D"]:
         return _unit(self._image.pooled(self._image.trace(pixels).packed))
@@ -163,18 +173,18 @@ def _alike(x: Float[torch.Tensor, "b D"]) -> Float[torch.Tensor, ""]:
 
 
 def _pictures(pairs: Pairs, captions: list[str], owner: list[int]) -> Iterator[Picture]:
-    """The pictures that can be read, decoded ahead; their captions go to the lists."""
+    """The pictures that can be read; their captions, and which picture each is of, go to the lists."""
+    for row, (index, picture) in enumerate(readable(pairs)):
+        captions += pairs.captions(index)
+        owner += [row] * len(pairs.captions(index))
+        yield picture
 
-    def picture(index: int) -> tuple[int, Picture | None]:
-        try:
-            return index, pairs.picture(index)
-        except PictureError:
-            return index, None
 
-    there = 0
-    for index, found in ahead(picture, range(len(pairs))):
-        if found is not None:
-            captions += pairs.captions(index)
-            owner += [there] * len(pairs.captions(index))
-            there += 1
-            yield found
+def _copies(things: Sequence[bytes]) -> list[int]:
+    """How often each thing is there."""
+    counts = Counter(things)
+    return [counts[thing] for thing in things]
+
+
+def _distinct(copies: Sequence[int]) -> int:
+    return round(sum(1 / n for n in copies))

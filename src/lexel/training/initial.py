@@ -54,7 +54,7 @@ def clip(image: ImageConfig, text: TextConfig) -> Rules:
         "text.*.attention.out.weight": normal(residual),
         "text.*.mlp.fc1.weight": normal((2 * words.width) ** -0.5),
         "text.*.mlp.fc2.weight": normal(residual),
-        "text.*.bias": constant(0),
+        "text.*.bias": constant(0.0),
         "text.projection.weight": normal(words.width**-0.5),
         "image.class_token": normal(sight.width**-0.5),
         "image.positions": normal(sight.width**-0.5),
@@ -62,7 +62,7 @@ def clip(image: ImageConfig, text: TextConfig) -> Rules:
         "image.patches.weight": uniform((3 * image.patch_size**2) ** -0.5),
         "image.*.attention.qkv.weight": glorot(sight.width, 3 * sight.width),
         "image.*.attention.out.weight": uniform(sight.width**-0.5),
-        "image.*.attention.*.bias": constant(0),
+        "image.*.attention.*.bias": constant(0.0),
         "image.*.mlp.fc1.*": uniform(sight.width**-0.5),
         "image.*.mlp.fc2.*": uniform(sight.hidden**-0.5),
     }
@@ -73,7 +73,7 @@ def siglip(image: ImageConfig, text: TextConfig) -> Rules:
     words, sight = text.blocks, image.blocks
     return {
         "logit_scale": constant(math.log(10)),
-        "logit_bias": constant(-10),
+        "logit_bias": constant(-10.0),
         **NORMS,
         "text.words.weight": normal(words.width**-0.5),
         "text.positions": normal(words.width**-0.5),
@@ -84,7 +84,7 @@ def siglip(image: ImageConfig, text: TextConfig) -> Rules:
         **_glorot("text", words),
         **_glorot("image", sight),
         "*.mlp.*.bias": normal(1e-6),
-        "*.bias": constant(0),
+        "*.bias": constant(0.0),
     }
 
 
@@ -107,7 +107,7 @@ def mae(config: MAEConfig) -> Rules:
         **_glorot("image.decoder", painter),
         "image.*.attention.qkv.weight": glorot(config.blocks.width, 3 * config.blocks.width),
         **_glorot("image", config.blocks),
-        "*.bias": constant(0),
+        "*.bias": constant(0.0),
     }
 
 
@@ -162,4 +162,4 @@ def _glorot(tower: str, blocks: Blocks) -> Rules:
     }
 
 
-NORMS: Rules = {"*norm*.weight": constant(1), "*norm*.bias": constant(0)}
+NORMS: Rules = {"*norm*.weight": constant(1.0), "*norm*.bias": constant(0.0)}

@@ -106,6 +106,17 @@ class Kept:
         return 0 < self.patience <= self.stale
 
 
+@contextmanager
+def undone(module: torch.nn.Module) -> Iterator[None]:
+    """Whatever happens to the numbers of a module in here, they are what they were afterwards; without gradients."""
+    before = _copy(module.state_dict())
+    try:
+        yield
+    finally:
+        module.load_state_dict(before)
+        module.zero_grad(set_to_none=True)
+
+
 def trained(module: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Parameter]]:
     """The parameters that learn, by name."""
     return ((name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad)

@@ -8,6 +8,7 @@ Dual encoders, autoencoders and learned reducers are tasks; the loop is the same
 """
 
 import hashlib
+from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
 from lexel.needs import torch
@@ -58,6 +59,14 @@ class Watch(Protocol):
 
     def saved(self, step: int) -> None:
         """When the checkpoint of `step` is on the disk."""
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The lowest loss that a batch allows, and why it is not 0."""
+
+    loss: float
+    why: str = ""
 
 
 def drawn(seed: int, *parts: int | str) -> int:

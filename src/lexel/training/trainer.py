@@ -91,26 +91,17 @@ def train(task: Task[B], loader: Loader[B], settings: Settings, run: Path, watch
     What a run is for are the `weights()` of its newest checkpoint: `state.newest(run)`. Raises `TrainingError` when a
     loss or a gradient is not finite: the checkpoints before stay.
     """
-    rank = Ranks.here().rank
     device = next(task.module.parameters()).device
-    optimizer = _optimizer(task.module, settings)
+    optimizer = adamw(task.module, settings)
     kept = Kept(task.module, optimizer, past=settings.average, patience=settings.patience)
     facts = {"seed": settings.seed, "steps": settings.steps, "torch": torch.__version__}
     step = saved = kept.restore(run)
     with _asked_to_stop() as stopped:
         while step < settings.steps and not _any(bool(stopped) or kept.tired(), device):
-            torch.manual_seed(drawn(settings.seed, "step", step, rank))
-            optimizer.zero_grad()
-            for group in optimizer.param_groups:
-                group["lr"] = settings.rate(step)
-            with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
-                losses = task.gradients(loader[step], settings.chunk)
-            norm = _average_and_clip(task.module, settings.clip)
-            if not (math.isfinite(norm) and all(map(math.isfinite, losses.values()))):
-                said = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
-                raise TrainingError(f"step {step + 1}: not finite: {said}, gradient {norm:.4g}", subject=str(run))
-            optimizer.step()
-            task.after_step()
+            try:
+                losses, norm = update(task, loader[step], optimizer, settings, step)
+            except TrainingError as error:
+                raise error.about(str(run)) from None
             kept.blend()
             step += 1
             watch.step(step, losses, {"learning_rate": settings.rate(step - 1), "gradient": norm})
@@ -126,7 +117,30 @@ def train(task: Task[B], loader: Loader[B], settings: Settings, run: Path, watch
     return Ended(step, stopped[0] if stopped and step < settings.steps else None)
 
 
-def _optimizer(module: torch.nn.Module, settings: Settings) -> torch.optim.AdamW:
+def update(
+    task: Task[B], batch: B, optimizer: torch.optim.Optimizer, settings: Settings, step: int
+) -> tuple[dict[str, float], float]:
+    """The update that follows `step` updates: the losses, and the norm of the gradient before it was clipped.
+
+    Raises `TrainingError` where one of them is not finite; nothing is changed then.
+    """
+    torch.manual_seed(drawn(settings.seed, "step", step, Ranks.here().rank))
+    optimizer.zero_grad()
+    for group in optimizer.param_groups:
+        group["lr"] = settings.rate(step)
+    device = next(task.module.parameters()).device
+    with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+        losses = task.gradients(batch, settings.chunk)
+    norm = _average_and_clip(task.module, settings.clip)
+    if not (math.isfinite(norm) and all(map(math.isfinite, losses.values()))):
+        said = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
+        raise TrainingError(f"step {step + 1}: not finite: {said}, gradient {norm:.4g}")
+    optimizer.step()
+    task.after_step()
+    return losses, norm
+
+
+def adamw(module: torch.nn.Module, settings: Settings) -> torch.optim.AdamW:
     """AdamW over two groups: matrices with weight decay, everything of fewer dimensions without."""
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     groups = [
