@@ -7,6 +7,7 @@ Everything follows from seed and step, so that a run that was killed goes on as 
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -14,16 +15,16 @@ from random import Random
 import numpy as np
 import torch
 from PIL import Image
-from restyle import restyled
+from restyle import on_white, restyled
 
+from lexel.evals.retrieval import retrieval
 from lexel.pictures.prepare import CLIP_MEAN, CLIP_STD
 from lexel.shapes import Float, Int
+from lexel.towers._dual import Dual
 from lexel.training.task import drawn
 from lexel.words.value import Speller, Words
 
-ENGLISH = 0.25  # of captions; the other languages share the rest
-FORMS = ("label", "label and tags", "tag")
-OFTEN = (0.5, 0.35, 0.15)  # a tag alone belongs to several drawings
+TAGS = 3  # that stand behind a label at most
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,25 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Captions:
+    """What is said of a drawing: how often it is English, a label alone, one tag alone; else label and tags."""
+
+    english: float
+    label: float
+    tag: float
+
+    def of(self, said: dict[str, tuple[str, list[str]]], dice: Random) -> str:
+        """One caption."""
+        label, tags = said["en" if dice.random() < self.english else dice.choice(list(said))]
+        form = dice.random()
+        if form < self.label or not tags:
+            return label
+        if form > 1 - self.tag:
+            return dice.choice(tags)
+        return ", ".join([label, *dice.sample(tags, min(len(tags), TAGS))])
+
+
+@dataclass(frozen=True)
 class Captioned:
     """Something that is said of each drawing of a batch, beside how a locked tower sees one of its views.
 
@@ -104,6 +124,7 @@ class Captioned:
     drawings: Drawings
     seen: Float[torch.Tensor, "K N E"]
     speller: Speller
+    captions: Captions
     batch: int
     seed: int
 
@@ -111,7 +132,7 @@ class Captioned:
         indices = samples(len(self.drawings), self.batch, step, self.seed)
         dice = Random(drawn(self.seed, "captions", step))  # noqa: S311  # not for secrets
         views = torch.tensor([dice.randrange(len(self.seen)) for _ in indices])
-        said = [caption(self.drawings.said[index], dice) for index in indices.tolist()]
+        said = [self.captions.of(self.drawings.said[index], dice) for index in indices.tolist()]
         return Batch(self.seen[views, indices], self.speller(said))
 
 
@@ -124,16 +145,21 @@ def samples(count: int, batch: int, step: int, seed: int) -> Int[torch.Tensor, "
     return orders[first - epochs[0] * count :][:batch]
 
 
-def caption(said: dict[str, tuple[str, list[str]]], dice: Random) -> str:
-    """One thing that is said of a drawing: in English one time in four, else in any language."""
-    label, tags = said["en" if dice.random() < ENGLISH else dice.choice(list(said))]
-    (form,) = dice.choices(FORMS, OFTEN)
-    if form == "label" or not tags:
-        return label
-    return dice.choice(tags) if form == "tag" else ", ".join([label, *dice.sample(tags, min(len(tags), 3))])
-
-
 def prepared(levels: Float[torch.Tensor, "B 3 S S"]) -> Float[torch.Tensor, "B 3 S S"]:
     """Levels 0…1 as the tower wants them, channels last: its convolutions are three times as fast on them."""
     mean, std = (torch.tensor(numbers)[:, None, None] for numbers in (CLIP_MEAN, CLIP_STD))
     return ((levels - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def scores(model: Dual, drawings: Drawings, languages: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Recall of each language's labels, all drawings as they are being the gallery. `model` stays in its mode."""
+    training = [part for part in model.modules() if part.training]
+    model.eval()
+    with torch.inference_mode():
+        some = [model.image.encode_pixels(prepared(on_white(pixels))) for pixels in drawings.pixels.split(256)]
+        images = torch.nn.functional.normalize(torch.cat([model.image.pooled(packed) for packed in some]), dim=1)
+    owner = np.arange(len(drawings))
+    found = {code: retrieval(images.numpy(), model.embed(drawings.labels(code)), owner, k=(1, 5)) for code in languages}
+    for part in training:
+        part.training = True
+    return found

@@ -1,15 +1,20 @@
-"""The toy's model: a small convolutional CLIP of the published layout, and how it begins.
+"""The toy's model, how it begins, and the two tasks that it learns.
 
-    drawing 64 × 64 ─► ModifiedResNet ─► [256]      text ─► two causal blocks over byte pairs ─► [256]
+    drawing 64 × 64 ─► ModifiedResNet ─► [256] ─► which of 1,911?        NamedTask
+                                         [256] ─► which of 256 captions? WordsTask, the image tower locked
+    text ─► causal transformer ────────► [256] ─┘
+
+The layout is OpenCLIP's of convolutional towers, so that `lexel.save` and `lexel.load` know it.
 """
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
-from drawings import Drawings, prepared
-from evaluate import scores
+from drawings import Drawings, prepared, scores
 from restyle import on_white, restyled
 
 from lexel.loading.files import Checkpoint
@@ -25,22 +30,23 @@ from lexel.training.dual import DualTask
 from lexel.training.task import drawn
 from lexel.words.bpe import ClipSpeller
 
-SIDE, SPACE = 64, 256
-IMAGE = ResNetConfig(blocks=(2, 2, 2, 2), width=16, grid=SIDE // 32, embed_dim=SPACE)
-TEXT = Blocks(width=160, depth=2, heads=5, hidden=640)
-VOCABULARY, LENGTH = 6000, 64
+SIDE = 64  # of a drawing in pixels
+SCALE = math.log(1 / 0.07)  # where OpenAI's temperature begins
+MOST = math.log(100)
 
 
-def new(words: Path, *, seed: int) -> Dual:
-    """A model of random numbers over the vocabulary in the folder `words`, channels last."""
-    speller = LateSpeller(
-        Checkpoint(words, str(words)), LENGTH, lambda: ClipSpeller.from_folder(words, length=LENGTH)
-    )
-    vocabulary = 1 + max(json.loads((words / "tokenizer.json").read_text())["model"]["vocab"].values())
-    text = TextConfig(TEXT, vocabulary, LENGTH, SPACE, speller.end)
+def new(words: Path, config: Mapping[str, Any]) -> Dual:
+    """A model of random numbers over the vocabulary in the folder `words`, channels last: three times as fast."""
+    seed, said, sight = config["seed"], config["text"], config["image"]
+    length, space = said["length"], sight["embed_dim"]
+    speller = LateSpeller(Checkpoint(words, str(words)), length, lambda: ClipSpeller.from_folder(words, length=length))
+    tokens = json.loads((words / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
+    blocks = Blocks(said["width"], said["depth"], said["heads"], hidden=4 * said["width"])
     torch.manual_seed(seed)  # of the convolutions, which begin as torch makes them
-    model = Dual(ModifiedResNet(IMAGE), ClipText(text), preparation=clip(SIDE), speller=speller)
-    initial.begin(model, rules(32 * IMAGE.width, TEXT), seed=seed)
+    tower = ModifiedResNet(ResNetConfig(tuple(sight["blocks"]), sight["width"], SIDE // 32, space))
+    text = ClipText(TextConfig(blocks, 1 + max(tokens.values()), length, space, speller.end))
+    model = Dual(tower, text, preparation=clip(SIDE), speller=speller)
+    initial.begin(model, rules(tower.width, blocks), seed=seed)
     return model.to(memory_format=torch.channels_last).train()
 
 
@@ -48,7 +54,7 @@ def rules(width: int, words: Blocks) -> initial.Rules:
     """OpenAI's: every bottleneck begins as its shortcut."""
     residual = words.width**-0.5 * (2 * words.depth) ** -0.5
     return {
-        "logit_scale": initial.constant(math.log(1 / 0.07)),
+        "logit_scale": initial.constant(SCALE),
         "image.layer*.bn3.weight": initial.constant(0),
         "image.attnpool.positional_embedding": initial.normal(width**-0.5),
         "image.attnpool.*.weight": initial.normal(width**-0.5),
@@ -74,8 +80,8 @@ class Named(torch.nn.Module):
     """An image tower and one vector for each drawing, in its own space: what the tower is trained with first.
 
     The tower begins so that drawings lie around 0 and not in a cone, and the vectors where their drawings then lie: a
-    tower of random numbers tells drawings apart already. From random vectors a loss that is better than chance takes
-    300 steps, from these none.
+    tower of random numbers tells drawings apart already. From random vectors it takes 300 steps until the loss is
+    better than chance, from these none.
     """
 
     def __init__(self, tower: ModifiedResNet, drawings: Drawings) -> None:
@@ -87,7 +93,7 @@ class Named(torch.nn.Module):
             tower.attnpool.c_proj.bias -= middle
             rows = torch.nn.functional.normalize(torch.cat(seen) - middle, dim=1)
         self.names = torch.nn.Parameter(rows)
-        self.logit_scale = torch.nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+        self.logit_scale = torch.nn.Parameter(torch.tensor(SCALE))
 
     def forward(self, pixels: Float[torch.Tensor, "B 3 S S"]) -> Float[torch.Tensor, "B N"]:
         """How well each drawing's vector fits each picture."""
@@ -97,24 +103,24 @@ class Named(torch.nn.Module):
 
 
 class NamedTask:
-    """Which of all drawings is it? A task of the trainer; batch normalisation wants a batch at once."""
+    """Which of all drawings is it? A `Task` whose batches are pixels and the numbers of their drawings."""
 
     def __init__(self, named: Named, drawings: Drawings) -> None:
         self.module, self.drawings = named, drawings
 
     def gradients(self, batch: tuple[torch.Tensor, torch.Tensor], chunk: int) -> dict[str, float]:
-        """The cross-entropy over all drawings, and the share that was right."""
+        """The cross-entropy over all drawings, and the share that was right; all of a batch at once."""
         pixels, indices = batch
         logits = self.module(pixels)
         loss = torch.nn.functional.cross_entropy(logits, indices)
         loss.backward()
         right = (logits.detach().argmax(1) == indices).float().mean()
-        return {"loss": float(loss.detach()), "right": float(right), "scale": float(self.module.logit_scale.detach().exp())}
+        return {"loss": float(loss.detach()), "right": float(right)}
 
     def after_step(self) -> None:
         """The scale stays within 1 … 100."""
         with torch.no_grad():
-            self.module.logit_scale.clamp_(0, math.log(100))
+            self.module.logit_scale.clamp_(0, MOST)
 
     def measure(self) -> dict[str, float]:
         """The share of drawings as they are that are told."""
@@ -126,13 +132,13 @@ class NamedTask:
 
 
 class WordsTask(DualTask):
-    """The contrastive task of a text tower beside an image tower that is locked, and has seen all that it will see."""
+    """The contrastive task beside a locked image tower that has seen all that it will see: batches hold its vectors."""
 
     def __init__(self, dual: Dual, drawings: Drawings) -> None:
         super().__init__(dual)
         self.drawings = drawings
 
-    def _see(self, pixels: torch.Tensor) -> torch.Tensor:
+    def _see(self, pixels: Float[torch.Tensor, "b D"]) -> Float[torch.Tensor, "b D"]:
         return pixels
 
     def measure(self) -> dict[str, float]:
@@ -140,14 +146,17 @@ class WordsTask(DualTask):
         return scores(self.module, self.drawings, ["en"])["en"]
 
 
-def remembered(tower: ModifiedResNet, drawings: Drawings, views: int, strength: float, seed: int) -> torch.Tensor:
-    """How the tower sees each drawing as it is, and in `views` other ways: [views + 1, N, E], unit rows."""
+def remembered(
+    tower: ModifiedResNet, drawings: Drawings, *, views: int, strength: float, seed: int
+) -> Float[torch.Tensor, "K N E"]:
+    """How the tower sees each drawing as it is and in `views` other ways: unit rows."""
     tower.eval()
     rows = []
     with torch.inference_mode():
         for view in range(views + 1):
             draw = torch.Generator().manual_seed(drawn(seed, "remembered", view))
             for some in drawings.pixels.split(256):
-                x = restyled(some, strength, draw) if view else on_white(some)
-                rows.append(tower.pooled(tower.encode_pixels(prepared(x))))
-    return torch.nn.functional.normalize(torch.cat(rows), dim=1).view(views + 1, len(drawings), -1).clone()
+                levels = restyled(some, strength, draw) if view else on_white(some)
+                rows.append(tower.pooled(tower.encode_pixels(prepared(levels))))
+    seen = torch.nn.functional.normalize(torch.cat(rows), dim=1)
+    return seen.view(views + 1, len(drawings), -1).clone()  # out of inference mode
