@@ -5,10 +5,10 @@
                                                   drawings/twitter/…        evaluation alone
                                                   drawings/captions.json    by drawing and language: label, tags
 
-    python prepare.py drawings              # 25 s and 145 MB from the registry; --packages FOLDER takes them from there
+    python prepare.py drawings              # 145 MB from the registry; --packages FOLDER takes them from there
 
-Base drawings are those of Unicode 16 that both sets have, 1,911; drawings with a skin tone are named behind a hyphen
-and marked as of their base drawing. A drawing of one set has the same name as that of the other.
+Base drawings are the 1,911 that both sets have; another 1,875 with skin tones are marked as of their base drawing. A
+drawing of one set has the same name as that of the other.
 """
 
 import argparse
@@ -20,11 +20,17 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-# The integrity is that of the registry: of another file under the same name nothing is read.
+# Their integrity, as the registry has it: a file of that name and another content is not read.
 PACKAGES = {
-    "emoji-datasource-google@16.0.0": "sha512-ZRexfzs7MVoLnmzZmNsO4TKhnAJp5D++Vm6PpUpH/jEQQlemp3l88CjZ+DoZ2faM9R4QxZkOPJCoT8DlPhfQ3A==",
-    "emoji-datasource-twitter@16.0.0": "sha512-7F+uCuHH+7Qnrc15P5tnbvKkg9E6tlzi4MnT2uW1RlN4pLYTza6cP/dstIfSDMtpjFLWuZewWg8jBbuL2eyELQ==",
-    "emojibase-data@17.0.0": "sha512-Yvgb5AWoHViHV/gq1qr5ZAarcBip+B27/ZLRsUJkbgAEaLlZ/fof9g882LTpmEpyhBNEC0m2SEmItljHsTygjA==",
+    "emoji-datasource-google@16.0.0": (
+        "ZRexfzs7MVoLnmzZmNsO4TKhnAJp5D++Vm6PpUpH/jEQQlemp3l88CjZ+DoZ2faM9R4QxZkOPJCoT8DlPhfQ3A=="
+    ),
+    "emoji-datasource-twitter@16.0.0": (
+        "7F+uCuHH+7Qnrc15P5tnbvKkg9E6tlzi4MnT2uW1RlN4pLYTza6cP/dstIfSDMtpjFLWuZewWg8jBbuL2eyELQ=="
+    ),
+    "emojibase-data@17.0.0": (
+        "Yvgb5AWoHViHV/gq1qr5ZAarcBip+B27/ZLRsUJkbgAEaLlZ/fof9g882LTpmEpyhBNEC0m2SEmItljHsTygjA=="
+    ),
 }
 
 
@@ -41,13 +47,11 @@ def main() -> None:
     both = [emoji for emoji in listed if emoji["has_img_google"] and emoji["has_img_twitter"]]
     table = {}
     for emoji in both:
-        code, said_of = emoji["unified"], {}
-        for drawn, base in [(emoji, None), *((skin, code) for skin in emoji.get("skin_variations", {}).values())]:
-            if not (drawn["has_img_google"] and drawn["has_img_twitter"]):
-                continue
-            said_of = {language: found[plain(drawn["unified"])] for language, found in captions.items()}
-            name = Path(drawn["image"]).stem
-            table[name] = {"group": emoji["category"], "of": base and Path(emoji["image"]).stem, "said": said_of}
+        for drawn in (emoji, *emoji.get("skin_variations", {}).values()):
+            if drawn["has_img_google"] and drawn["has_img_twitter"]:
+                said_of = {language: found[plain(drawn["unified"])] for language, found in captions.items()}
+                base = None if drawn is emoji else Path(emoji["image"]).stem
+                table[Path(drawn["image"]).stem] = {"group": emoji["category"], "of": base, "said": said_of}
     for style, archive in (("noto", google), ("twitter", twitter)):
         folder = said.drawings / style
         folder.mkdir(parents=True, exist_ok=True)
@@ -71,9 +75,9 @@ def package(name: str, folder: Path) -> Path:
     if not archive.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(["npm", "pack", "--silent", name], cwd=folder, check=True)  # noqa: S603, S607
-    found = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+    found = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
     if found != PACKAGES[name]:
-        raise SystemExit(f"{archive}: integrity {found}, expected {PACKAGES[name]}")
+        raise SystemExit(f"{archive}: integrity sha512-{found}, expected sha512-{PACKAGES[name]}")
     return archive
 
 

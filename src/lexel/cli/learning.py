@@ -31,7 +31,7 @@ VOCABULARY, LENGTH = 1500, 32
 CHANGES = Augmentation(crop=(0.7, 1.0), ratio=(0.8, 1.25), rotate=12, color=0.3, hue=0.03, blur=0.015)
 RECALL = "image_retrieval_recall@1"  # English label → drawing
 
-Tell = Callable[[int, float], None]
+Tell = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Learned:
     after: float
 
 
-def learn(known: Sequence[Drawn], folder: Path, tell: Tell, *, steps: int = STEPS) -> Learned:
-    """Train a model on these drawings in `folder`, anew; `tell` hears of each step and the last R@1."""
+def learn(known: Sequence[Drawn], folder: Path, tell: Tell, *, steps: int) -> Learned:
+    """Train a model on these drawings in `folder`, anew; `tell` hears of each step."""
     from lexel.loading.load import save
     from lexel.training.data import pairs
     from lexel.training.dual import DualTask
@@ -62,7 +62,7 @@ def learn(known: Sequence[Drawn], folder: Path, tell: Tell, *, steps: int = STEP
         return model.preparation.prepare(CHANGES(picture, seed))[0]
 
     assert model.speller is not None
-    loader = PairLoader(data, prepare, model.speller, BATCH, seed=SEED)
+    loader = PairLoader(data, prepare, model.speller, min(BATCH, len(known)), seed=SEED)
     task = DualTask(model, pairs(folder / "held-out"))
     watch = _Watch(tell, task.measure()[RECALL])
     before = watch.recall
@@ -92,7 +92,7 @@ class _Watch:
 
     def step(self, step: int, losses: dict[str, float], facts: dict[str, float]) -> None:
         """After each update."""
-        self._tell(step, self.recall)
+        self._tell(step)
 
     def measured(self, step: int, measures: dict[str, float]) -> None:
         """After some of them."""

@@ -119,7 +119,7 @@ def page(found: Sequence[Found]) -> str:
     parts = [
         html.heading("Drawings found by words", 1),
         html.paragraph(
-            "A model of seven megabytes learned what 1,911 drawings are called in 28 languages. Here it looks for words "
+            "A model of seven megabytes learned what 1,911 drawings are called in 28 locales. Here it looks for words "
             "and for sums among 200 of them. It is a toy: of photographs it knows nothing.",
             lead=True,
         ),
