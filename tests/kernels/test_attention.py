@@ -132,3 +132,22 @@ def test_gradients_flow(counts):
     literal_q = drawn(sum(counts)).requires_grad_()
     literal(literal_q, literal_q, literal_q, counts, counts, masses(sum(counts)).log())[1].sum().backward()
     assert close(q.grad, literal_q.grad)
+
+
+@pytest.mark.parametrize("attend", [attention, causal_attention])
+def test_gradients_of_unequal_pictures_are_those_of_the_formula_and_no_slice_is_as_large_as_the_batch(attend):
+    """Slicing each picture out of the batch would make a gradient of the whole batch for each of them."""
+    counts = [3, 5, 3, 1, 5]
+    q, k, v = (drawn(17, seed=seed, dtype=torch.float64).requires_grad_() for seed in range(3))
+    mixed, weights = attend(q, k, v, counts=counts), drawn(17, seed=4, dtype=torch.float64)
+    found = torch.autograd.grad((mixed * weights).sum(), (q, k, v), retain_graph=True)
+    _, expected = literal(q, k, v, counts, counts, causal=attend is causal_attention)
+    for ours, theirs in zip(found, torch.autograd.grad((expected * weights).sum(), (q, k, v)), strict=True):
+        assert close(ours, theirs, dtype="float64")
+    nodes, names = [mixed.grad_fn], set()
+    while nodes:
+        node = nodes.pop()
+        names.add(node.name())
+        nodes += [before for before, _ in node.next_functions if before]
+    assert "CatBackward0" in names
+    assert "SliceBackward0" not in names

@@ -5,21 +5,22 @@ import torch
 from tolerances import close
 
 from lexel.kernels import linear as kernel
-from lexel.kernels.linear import CONVOLUTION_ROWS, MKL_ROWS, linear
+from lexel.kernels.linear import CONVOLUTION_ROWS, MKL_ROWS, MKL_WIDTH, linear
 
 
-def numbers(rows, *, inputs=24, outputs=40, dtype=torch.float32):
+def numbers(rows, *, inputs=MKL_WIDTH + 16, outputs=40, dtype=torch.float32):
     draw = torch.Generator().manual_seed(rows)
     return [torch.randn(size, generator=draw).to(dtype) for size in ((rows, inputs), (outputs, inputs), (outputs,))]
 
 
 @pytest.mark.parametrize("rows", [0, 1, CONVOLUTION_ROWS - 1, CONVOLUTION_ROWS, 200, MKL_ROWS])
+@pytest.mark.parametrize("inputs", [MKL_WIDTH, MKL_WIDTH + 1])
 @pytest.mark.parametrize("with_bias", [True, False])
 @pytest.mark.parametrize("learning", [True, False])
 @pytest.mark.parametrize("at_home", [True, False])
-def test_every_way_gives_the_product(monkeypatch, rows, with_bias, learning, at_home):
+def test_every_way_gives_the_product(monkeypatch, rows, inputs, with_bias, learning, at_home):
     monkeypatch.setattr(kernel, "at_home_with_mkl", lambda: at_home)
-    x, weight, bias = numbers(rows)
+    x, weight, bias = numbers(rows, inputs=inputs)
     weight.requires_grad_(learning)
     y = linear(x, weight, bias if with_bias else None)
     expected = x.double() @ weight.detach().double().T + (bias.double() if with_bias else 0)
@@ -86,3 +87,16 @@ def test_bfloat16_is_the_product_rounded_whatever_the_processor_multiplies(monke
     assert y.dtype == torch.bfloat16
     assert y.requires_grad == learning
     assert close(y.detach().float(), expected.float(), tolerance=2**-7)
+
+
+@pytest.mark.parametrize("rows", [1, CONVOLUTION_ROWS, MKL_ROWS])
+def test_autocast_gives_the_same_numbers_with_and_without_gradients(rows):
+    """Gradient caching computes features without them first, and then with them."""
+    draw = torch.Generator().manual_seed(0)
+    x, weight = torch.randn(rows, 16, generator=draw), torch.randn(8, 16, generator=draw).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        learned = linear(x, weight)
+        with torch.no_grad():
+            looked = linear(x, weight)
+    assert learned.dtype == looked.dtype == torch.bfloat16
+    assert torch.equal(learned, looked)

@@ -2,16 +2,19 @@
 
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 
 from lexel.errors import Truncated
+from lexel.pictures.augment import Augmentation
 from lexel.pictures.picture import Picture
 from lexel.training import fresh
+from lexel.training.dual import DualTask
 from lexel.training.fresh import ImageSizes, TextSizes
-from lexel.training.loader import Batch
+from lexel.training.loader import Batch, PairLoader
+from lexel.training.trainer import Settings
 
 COLOURS = {"red": (220, 40, 30), "green": (40, 190, 60), "blue": (40, 70, 220), "white": (250, 250, 250)}
 SHAPES = {"square": (4, 4, 12, 12), "bar": (6, 1, 9, 15), "dot": (7, 7, 10, 10), "floor": (11, 0, 16, 16)}
@@ -46,10 +49,13 @@ class Drawings:
         return Picture(pixels, self.key(index), (16, 16), f"{index:032x}")
 
 
+FOLDER = TemporaryDirectory()  # of the vocabularies; gone when Python ends
+
+
 @cache
 def words(kind="bytes"):
     """A folder with the vocabulary of the captions."""
-    folder = Path(mkdtemp()) / kind
+    folder = Path(FOLDER.name) / kind
     fresh.speller(CAPTIONS, vocab_size=540 if kind == "bytes" else 40, folder=folder, kind=kind)
     return folder
 
@@ -68,6 +74,25 @@ def batch(model, pairs=16, *, dtype=torch.float32):
     drawings = Drawings()
     pixels = np.stack([model.preparation.prepare(drawings.picture(i))[0] for i in range(pairs)])
     return Batch(torch.from_numpy(pixels).to(dtype), model.speller(CAPTIONS[:pairs]), torch.arange(pairs))
+
+
+def contrastive(rank, world, dropout):
+    """What a process of `forked` trains: cached in uneven chunks, measured, and tired when it no longer helps."""
+    model = dual(dropout=dropout).double()
+    augment = Augmentation(crop=(0.6, 1.0))
+    loader = PairLoader(
+        Drawings(broken=[5]),
+        lambda picture, seed: model.preparation.prepare(augment(picture, seed))[0],
+        model.speller,
+        batch=8,
+        seed=1,
+        rank=rank,
+        world=world,
+    )
+    settings = Settings(
+        steps=20, learning_rate=3e-3, warmup=3, average=0.5, chunk=3, save_every=3, keep=2, measure_every=4, patience=3
+    )
+    return DualTask(model, Drawings()), loader, settings
 
 
 def gradients(module):

@@ -3,6 +3,7 @@
 import torch
 
 from lexel.training.task import drawn
+from lexel.training.trainer import Settings
 
 
 class Regression:
@@ -48,6 +49,12 @@ class Samples:
             y = y / 0
         part = slice(self.rank * self.batch // self.world, (self.rank + 1) * self.batch // self.world)
         return x[part], y[part]
+
+
+def regression(rank, world, dropout):
+    """What a process of `forked` trains."""
+    settings = Settings(steps=20, learning_rate=0.02, warmup=3, average=0.9, save_every=3, keep=2)
+    return Regression(dropout=dropout), Samples(rank=rank, world=world), settings
 
 
 class Notes:

@@ -50,13 +50,23 @@ def test_a_range_needs_each_of_its_tars_and_goes_before_no_file_of_its_name():
 
 
 def test_what_is_no_pair_in_a_tar_is_refused_by_name():
-    members = [("1.cls", b"3"), ("alone.png", png(4)), ("1.png", png(5)), ("1.txt", b"again"), ("text.txt", b"alone")]
+    members = [
+        ("1.cls", b"3"),
+        ("alone.png", png(4)),
+        ("1.png", png(5)),
+        ("1.txt", b"again"),
+        ("text.txt", b"alone"),
+        ("no.txt", b""),
+        ("no.txt", b""),
+    ]
     folder("s", {"y.tar": tar([("1.png", png(1)), ("1.txt", b"one"), *members])})
     assert refusals(pairs("s/y.tar")) == [
         ("s/y.tar!1.cls", "NotAPicture"),
         ("s/y.tar!1.png", "Duplicate"),
         ("s/y.tar!1.txt", "Duplicate"),
         ("s/y.tar!alone.png", "NoCaption"),
+        ("s/y.tar!no.txt", "Duplicate"),
+        ("s/y.tar!no.txt", "NoPicture"),
         ("s/y.tar!text.txt", "NoPicture"),
     ]
     folder("s", {"link.tar": tar([("1.png", b"")], type=tarfile.SYMTYPE)})

@@ -1,22 +1,21 @@
 """The loop: it learns, it goes on where it was killed with the same bits, and two processes are one."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 import torch
+from training.forked import losses, processes, weights
 from training.tasks import Notes, Regression, Samples
 
 from lexel.errors import TrainingError
 from lexel.training import state
 from lexel.training.trainer import Ended, Settings, train
 
+REGRESSION = "training.tasks:regression"
 SETTINGS = Settings(steps=30, learning_rate=0.02, warmup=3, average=0.9, chunk=5, save_every=4, keep=2)
 
 
@@ -138,83 +137,11 @@ def test_a_run_that_is_asked_to_stop_finishes_its_step_and_saves(tmp_path, numbe
     assert signal.getsignal(number) is before
 
 
-RUN = """
-import json, os, signal, sys
-from pathlib import Path
-sys.path.insert(0, "tests")
-import torch
-from training.tasks import Notes, Regression, Samples
-from lexel.training.trainer import Settings, train
-
-SETTINGS = Settings(steps=20, learning_rate=0.02, warmup=3, average=0.9, save_every=3, keep=2)
-events = 0
-
-def counted(step, moment):
-    def run(*arguments, **settings):
-        global events
-        events += 1
-        if events == moment:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return step(*arguments, **settings)
-    return run
-
-class Log(Notes):
-    def __init__(self, path):
-        super().__init__()
-        self.path = path
-    def step(self, step, losses, facts):
-        with open(self.path, "a") as file:
-            file.write(json.dumps([step, losses["loss"]]) + "\\n")
-
-def run(folder, moment, rank, world, dropout):
-    folder = Path(folder)
-    os.fsync, Path.replace, Log.step = (counted(f, moment) for f in (os.fsync, Path.replace, Log.step))
-    if world > 1:
-        how = {"init_method": f"file://{folder}.meet", "rank": rank, "world_size": world}
-        torch.distributed.init_process_group("gloo", **how)
-    task = Regression(dropout=dropout)
-    train(task, Samples(rank=rank, world=world), SETTINGS, folder, Log(folder.with_suffix(f".{rank}.log")))
-    torch.save(task.module.state_dict(), folder.with_suffix(f".{rank}.pt"))
-    if world > 1:
-        torch.distributed.destroy_process_group()
-    folder.with_suffix(".events").write_text(str(events))
-
-# What takes seconds is imported once, on one thread: every run is a fork of this process.
-torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))]).zero_grad()
-for group in json.loads(sys.argv[1]):
-    children = []
-    for arguments in group:
-        child = os.fork()
-        if not child:
-            run(*arguments)
-            os._exit(0)
-        children.append(child)
-    print(*(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
-"""
-
-
-def processes(*groups):
-    """Run groups of (folder, moment of death, rank, world, dropout), each group at once; their exit statuses."""
-    said = json.dumps([[(str(folder), *rest) for folder, *rest in group] for group in groups])
-    one = {**os.environ, "OMP_NUM_THREADS": "1"}  # threads of tiny products wait for each other
-    ran = subprocess.run([sys.executable, "-c", RUN, said], stdout=subprocess.PIPE, text=True, check=True, env=one)
-    return [[int(status) for status in line.split()] for line in ran.stdout.splitlines()]
-
-
-def losses(folder, rank=0):
-    lines = folder.with_suffix(f".{rank}.log").read_text().splitlines()
-    return dict(json.loads(line) for line in lines)
-
-
-def weights(folder, rank=0):
-    return torch.load(folder.with_suffix(f".{rank}.pt"), weights_only=True)
-
-
 def test_a_run_that_is_killed_at_twenty_moments_ends_with_the_same_bits(tmp_path):
     """Steps, syncs and renames are moments; each run goes on from what the one before it left."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     kills = [[(killed, 2 + (7 * kill) % 11, 0, 1, 0.1)] for kill in range(20)]
-    first, *died, last = processes([(whole, 0, 0, 1, 0.1)], *kills, [(killed, 0, 0, 1, 0.1)])
+    first, *died, last = processes(REGRESSION, [(whole, 0, 0, 1, 0.1)], *kills, [(killed, 0, 0, 1, 0.1)])
     assert (first, last) == ([0], [0])
     assert sum(status == [-signal.SIGKILL] for status in died) >= 10  # then there was nothing left to do
     assert int(whole.with_suffix(".events").read_text()) > 60
@@ -225,7 +152,8 @@ def test_a_run_that_is_killed_at_twenty_moments_ends_with_the_same_bits(tmp_path
 
 def test_two_processes_are_one_of_the_same_batch(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
-    assert processes([(one, 0, 0, 1, 0.0)], [(two, 0, rank, 2, 0.0) for rank in (0, 1)]) == [[0], [0, 0]]
+    ran = processes(REGRESSION, [(one, 0, 0, 1, 0.0)], [(two, 0, rank, 2, 0.0) for rank in (0, 1)])
+    assert ran == [[0], [0, 0]]
     alone, parts = losses(one), [losses(two, rank) for rank in (0, 1)]
     for step, loss in alone.items():
         assert (parts[0][step] + parts[1][step]) / 2 == pytest.approx(loss, abs=1e-6)

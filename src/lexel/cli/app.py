@@ -24,6 +24,7 @@ from types import FrameType
 import typer
 
 from lexel.cli import about, compare, models, tokens, words
+from lexel.cli import eval as evals
 from lexel.errors import LexelError, OutputError
 from lexel.settings import settings
 
@@ -57,7 +58,14 @@ MODELS: dict[str, Callable[..., int | None]] = {
     "get": models.get,
     "add": models.add,
 }
+EVALS: dict[str, Callable[..., int | None]] = {
+    "retrieval": evals.retrieval,
+    "zero-shot": evals.zero_shot,
+    "clipscore": evals.clipscore,
+    "probe": evals.probe,
+}
 models_app = typer.Typer(help="Models on this machine: list them, get one of the hub, add old weights.")
+eval_app = typer.Typer(help="What an encoder is worth: retrieval, zero-shot, CLIPScore, probes.")
 
 
 def main() -> None:
@@ -165,4 +173,7 @@ for command in COMMANDS:
     app.command()(guarded(command))
 for name, command in MODELS.items():
     models_app.command(name)(guarded(command))
+for name, command in EVALS.items():
+    eval_app.command(name)(guarded(command))
 app.add_typer(models_app, name="models")
+app.add_typer(eval_app, name="eval")

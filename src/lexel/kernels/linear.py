@@ -2,16 +2,16 @@
 
     under autocast                                   torch's own linear, which autocast knows
     bfloat16 that the processor does not multiply    in float32, rounded at the end
-    float32 on an Intel CPU, ≥ 512 rows              torch's own linear, which is MKL's
+    float32 on an Intel CPU, ≥ 256 rows or narrow    torch's own linear, which is MKL's
     nothing wants gradients, CPU                     the oneDNN linear of torch, with plain weights
     gradients, float32 CPU, ≥ 32 rows                a 1×1 convolution view: public, differentiable, oneDNN too
     else                                             torch's own linear
 
 torch's own linear goes to MKL in float32, which takes its slow path on some processors (2.4 × slower for a whole tower
-on AMD; on Intel 25 % slower for one picture, 5 to 15 % faster for 32). The oneDNN linear is a private operator whose
-backward is wrong without saying so: it runs only where nothing wants gradients, and only after a probe found that it is
-there and agrees. Weights stay plain, because a packed copy is state: it would be stale after every optimizer step and
-doubles the memory.
+on AMD). On Intel it is up to 30 % slower for 50 rows of a wide product, 5 to 15 % faster from 256 rows on, and faster
+for rows up to 384 wide however few they are. The oneDNN linear is a private operator whose backward is wrong without
+saying so: it runs only where nothing wants gradients, and only after a probe found that it is there and agrees. Weights
+stay plain, because a packed copy is state: it would be stale after every optimizer step and doubles the memory.
 """
 
 from functools import cache
@@ -20,7 +20,7 @@ from lexel.kernels.processor import at_home_with_mkl, multiplies_bfloat16
 from lexel.needs import torch
 from lexel.shapes import Float
 
-MKL_ROWS = 512  # from here MKL is the faster one where it is at home
+MKL_ROWS, MKL_WIDTH = 256, 384  # from so many rows, or up to such a width of them, MKL is faster where it is at home
 CONVOLUTION_ROWS = 32  # below, the view costs more than it saves
 
 
@@ -34,7 +34,7 @@ def linear(
         # Sums are float32 either way. Weights are widened anew each time: 1 % of the work of a batch, a quarter of one
         # picture's, and still twice as fast; keeping them would double the memory that bfloat16 was chosen to save.
         return linear(x.float(), weight.float(), None if bias is None else bias.float()).bfloat16()
-    if x.dtype == torch.float32 and len(x) >= MKL_ROWS and at_home_with_mkl():
+    if x.dtype == torch.float32 and (len(x) >= MKL_ROWS or x.shape[1] <= MKL_WIDTH) and at_home_with_mkl():
         return torch.nn.functional.linear(x, weight, bias)
     if not (torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)):
         if _onednn_agrees(x.dtype):

@@ -170,10 +170,14 @@ class Backbone(Loaded):
         """
         if isinstance(pictures, np.ndarray):
             return unit(pictures)
+        return unit(self.features([pictures] if isinstance(pictures, Picture) else pictures))
+
+    def features(self, pictures: Iterable[Picture]) -> Float[Array, "B E"]:
+        """The same vectors of their own lengths, float32, which say something to a probe."""
         image, rows = self._image(), []
-        for batch in self._batches([pictures] if isinstance(pictures, Picture) else pictures):
+        for batch in self._batches(pictures):
             with torch.inference_mode():
-                rows.append(unit(image.pooled(image.trace(batch.pixels).packed).float().cpu().numpy()))
+                rows.append(image.pooled(image.trace(batch.pixels).packed).float().cpu().numpy())
         return np.concatenate(rows)
 
     def similarity(

@@ -95,12 +95,15 @@ def _sorted_in(name: str, content: Content, pictures: Pictures, texts: Texts) ->
     ending = suffix(name)
     stem = name[: len(name) - len(ending)]
     if ending in TEXTS:
-        if texts.setdefault(stem, {}).setdefault(ending, content) is not content:
+        if ending in texts.setdefault(stem, {}):
             return skipped(name, "Duplicate", "a file of that name came before")
+        texts[stem][ending] = content
     elif ending not in SUFFIXES or stem.replace("!", "/").rpartition("/")[2].startswith("._"):
         return skipped(name, "NotAPicture", "no picture by its name")  # ._a.jpg is left by macOS beside a.jpg
-    elif not isinstance(content, bytes) and pictures.setdefault(stem, (name, content))[1] is not content:
+    elif stem in pictures:
         return skipped(name, "Duplicate", f"{pictures[stem][0]} has the same captions")
+    elif not isinstance(content, bytes):
+        pictures[stem] = (name, content)
     return None
 
 

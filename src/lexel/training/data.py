@@ -8,7 +8,7 @@
               ▼
     len(data), data.captions(i), data.picture(i)
 
-Opening reads names and captions, which stay in memory (about 500 bytes a pair), and no picture. Nothing is lost: what
+Opening reads names and captions, which stay in memory (about 1.3 kB a pair), and no picture. Nothing is lost: what
 is there and is no pair stands in `refused`, with its reason. A picture that cannot be decoded is known when it is asked
 for. All pictures come from the one decode path.
 """

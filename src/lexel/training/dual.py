@@ -22,7 +22,7 @@ from lexel.needs import torch
 from lexel.nn.patches import Pixels
 from lexel.nn.spelled import Ids
 from lexel.pictures.picture import Picture
-from lexel.shapes import Float
+from lexel.shapes import Array, Float, Int
 from lexel.towers._dual import Dual, SharedTower, TextTower
 from lexel.training.contrastive import MAX_LOGIT_SCALE, full
 from lexel.training.data import Pairs
@@ -30,7 +30,7 @@ from lexel.training.gradient_cache import cached
 from lexel.training.held_out import readable
 from lexel.training.loader import Batch
 from lexel.training.ranks import Ranks
-from lexel.training.task import Floor
+from lexel.training.task import Bounds
 from lexel.training.tiled import tiled_clip_loss, tiled_siglip_loss
 from lexel.words.value import Speller
 
@@ -93,9 +93,9 @@ class DualTask:
             self._scale.clamp_(0, MAX_LOGIT_SCALE)
 
     def measure(self) -> dict[str, float]:
-        """Retrieval among the held-out pairs, text → picture at 1 first; {} where there are none.
+        """Retrieval among the held-out pairs, text → picture at 1 first; {} where none can be read.
 
-        Pictures are prepared as a user's are; one that cannot be read is left out.
+        Pictures are prepared as a user's are.
         """
         if not self._held_out:
             return {}
@@ -105,26 +105,28 @@ class DualTask:
             captions: list[str] = []
             owner: list[int] = []
             images = self.module.embed(_pictures(self._held_out, captions, owner))
+            if not owner:
+                return {}
             return retrieval(images, self.module.embed(captions), np.array(owner, np.int64))
         finally:
             for part in training:
                 part.training = True
 
-    def floor(self, batch: Batch) -> Floor:
+    def bounds(self, batch: Batch) -> Bounds:
         """What pictures and captions that are there several times cost: no model can tell them apart.
 
         With n copies of a caption the right one gets 1/n at best. Of CLIP's loss that is ln n; of SigLIP's, which asks
-        n questions of which one is answered yes, n · ln n − (n − 1) · ln(n − 1).
+        n questions of which one is answered yes, n · ln n − (n − 1) · ln(n − 1). To the blind all are copies.
         """
-        texts = _copies([ids.tobytes() for ids in np.split(batch.words.ids, batch.words.splits[1:-1])])
-        images = _copies([x.numpy().tobytes() for x in batch.pixels])
-        most = np.maximum(texts, images)
-        others = most - 1
-        cost = np.log(most)
-        if self.module.logit_bias is not None:
-            cost = most * cost - others * np.log(np.maximum(others, 1))
-        said = f"of {len(most)} captions {_distinct(texts)} are different, of the pictures {_distinct(images)}"
-        return Floor(float(cost.mean()), said)
+        alike = {
+            "captions": [ids.tobytes() for ids in np.split(batch.words.ids, batch.words.splits[1:-1])],
+            "pictures": [x.numpy().tobytes() for x in batch.pixels],
+        }
+        counts = {name: Counter(things) for name, things in alike.items()}
+        copies = np.max([[counts[name][thing] for thing in things] for name, things in alike.items()], axis=0)
+        all_alike = [name for name in alike if len(counts[name]) == 1 < len(batch)]
+        why = f"all {len(batch)} {' and '.join(all_alike)} are alike" if all_alike else ""
+        return Bounds(float(self._least(copies).mean()), float(self._least(np.array([len(batch)]))[0]), why)
 
     def size(self, batch: Batch) -> tuple[int, int]:
         """Pictures, and the tokens that go through both towers."""
@@ -133,6 +135,13 @@ class DualTask:
             seen = [n * len(self._image.trace(torch.zeros(1, *shape)).packed.x) for shape, n in shapes.items()]
         ids = self._text.arrange(batch.words, self._speller.pad)
         return len(batch), sum(seen) + sum(len(text) for text in ids)
+
+    def _least(self, copies: Int[Array, "n"]) -> Float[Array, "n"]:
+        """What one of so many copies adds to the loss at least."""
+        yes = np.log(copies)
+        if self.module.logit_bias is None:
+            return yes
+        return copies * yes - (copies - 1) * np.log(np.maximum(copies - 1, 1))
 
     def _see(self, pixels: Pixels) -> Float[torch.Tensor, "b D"]:
         return _unit(self._image.pooled(self._image.trace(pixels).packed))
@@ -178,13 +187,3 @@ def _pictures(pairs: Pairs, captions: list[str], owner: list[int]) -> Iterator[P
         captions += pairs.captions(index)
         owner += [row] * len(pairs.captions(index))
         yield picture
-
-
-def _copies(things: Sequence[bytes]) -> list[int]:
-    """How often each thing is there."""
-    counts = Counter(things)
-    return [counts[thing] for thing in things]
-
-
-def _distinct(copies: Sequence[int]) -> int:
-    return round(sum(1 / n for n in copies))

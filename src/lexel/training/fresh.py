@@ -156,7 +156,7 @@ def trained(dual: Dual, what: Literal["all", "image", "text", "projection"]) -> 
     text         the text tower: locked-image tuning (LiT, arXiv 2111.07991)
     projection   the layers that lead to the shared space: of CLIP both projections, of SigLIP head and projection
 
-    Scale and bias of the logits are always trained.
+    Scale and bias of the logits are always trained. What is locked is in `eval()`: a batch norm keeps its statistics.
     """
     parts = {
         "all": ("image.", "text."),
@@ -166,7 +166,12 @@ def trained(dual: Dual, what: Literal["all", "image", "text", "projection"]) -> 
     }[what]
     for name, parameter in dual.named_parameters():
         parameter.requires_grad_(name.startswith(("logit_", *parts)))
-    return dual.train()
+    dual.train()
+    for module in dual.modules():
+        module.training = any(parameter.requires_grad for parameter in module.parameters()) or not [
+            *module.parameters()
+        ]
+    return dual
 
 
 def speller(
@@ -176,7 +181,8 @@ def speller(
 
     vocab_size   tokens at most; fewer where the captions have no more to learn from
     kind         "bytes": byte pairs in CLIP's manner, in which any text can be spelled; at least 514
-                 "pieces": unigrams in SigLIP's manner; characters that no caption has are one unknown token
+                 "pieces": unigrams in SigLIP's manner; characters that no caption has are one unknown token, and
+                 learning them anew may change the last digits of their scores
 
     Texts are cleaned as the family cleans them, by the file itself too, so that transformers spells the same ids.
     Raises `BadArguments` for too small a vocabulary, `OutputError` where the folder cannot be written.

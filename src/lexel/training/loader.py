@@ -93,20 +93,18 @@ class PairLoader:
         self._next = None  # an error ends what was coming
         samples = list(islice(self._coming, self._share))
         self._next = step + 1
-        pixels = [torch.from_numpy(sample.pixels) for sample in samples]
+        pixels = [sample.pixels for sample in samples]
+        alike = len({x.shape for x in pixels}) == 1
         return Batch(
-            pixels=torch.stack(pixels) if len({x.shape for x in pixels}) == 1 else pixels,
+            pixels=torch.from_numpy(np.stack(pixels)) if alike else [torch.tensor(x) for x in pixels],
             words=Words.concat([sample.words for sample in samples]),
             indices=torch.tensor([sample.index for sample in samples]),
         )
 
 
 def order(seed: int, epoch: int, *, count: int) -> Int[Array, "N"]:
-    """int64 `[count]`: the pairs of an epoch, each once. The same on every machine and with every NumPy."""
-    bits = np.random.PCG64(drawn(seed, "order", epoch)).random_raw(
-        count
-    )  # a permutation may change with NumPy's version
-    return np.argsort(bits, kind="stable")
+    """int64 `[count]`: the pairs of an epoch, each once. Of raw bits, so that no version of NumPy changes it."""
+    return np.argsort(np.random.PCG64(drawn(seed, "order", epoch)).random_raw(count), kind="stable")
 
 
 def unspelled(texts: Sequence[str]) -> Words:
@@ -157,4 +155,4 @@ class _Samples:
         said = self.data.captions(index)
         caption = said[drawn(self.seed, "caption", epoch, index) % len(said)] if said else ""
         pixels = self.prepare(picture, drawn(self.seed, "augment", epoch, index))
-        return _Sample(np.ascontiguousarray(pixels), self.spell([caption]), index)
+        return _Sample(pixels, self.spell([caption]), index)

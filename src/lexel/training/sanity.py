@@ -1,8 +1,9 @@
 """Before hours are spent: can this model learn one batch by heart?
 
-    loss ┤▔╲                      a sound model falls to what the batch allows;
-         │  ╲▁▁▁▁▁▁▁  reachable   one that cannot says why, in a sentence
-         └──────────── updates
+    loss ┤▔╲╌╌╌╌╌╌╌╌  what a model reaches that sees nothing
+         │  ╲         a sound one falls far below it; for the others a sentence says what is wrong
+         │   ╲▁▁▁▁▁▁  what the batch allows
+         └─────────── updates
 
 A model that is wired wrongly, locked by mistake, or fed with captions that are all alike looks like a slow one for
 hours. On one small batch it is found out in seconds. Afterwards the model is what it was before.
@@ -14,15 +15,15 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from lexel.errors import TrainingError
 from lexel.training.kept import trained, undone
-from lexel.training.task import Floor, Loader, Task
+from lexel.training.task import Bounds, Loader, Task
 from lexel.training.trainer import Settings, adamw, update
 
 B = TypeVar("B")
 B_in = TypeVar("B_in", contravariant=True)
 
 UPDATES = 60
-NEAR = 0.2  # of the way from the first loss to the lowest one may be left
-SMALL = 0.05  # a loss so near to the lowest one says nothing
+LEAST = 3  # updates, so that a gradient has come to every part: adapters begin at 0 and pass none on
+ENOUGH = 0.7  # of the way from the lowest loss to that of the blind may be left
 HIGHEST = 1e-3  # learning rate that is tried where the run's own is too careful for so few updates
 
 
@@ -30,26 +31,26 @@ HIGHEST = 1e-3  # learning rate that is tried where the run's own is too careful
 class Learnable(Task[B_in], Protocol[B_in]):
     """A task that knows what a batch allows."""
 
-    def floor(self, batch: B_in) -> Floor:
-        """The lowest loss that any model could reach on `batch`."""
+    def bounds(self, batch: B_in) -> Bounds:
+        """Between which losses learning shows on `batch`."""
 
 
 @dataclass(frozen=True)
 class Sanity:
     """What came of it.
 
-    wrong        what is wrong, in one sentence; "" where nothing is
-    first        the loss before the first update
-    last         the loss after `updates` of them
-    floor        the lowest loss that the batch allows
-    updates      how many were made
-    rate         the learning rate at which it was learned: the run's own, or ten or a hundred times that
+    wrong     what is wrong, in one sentence; "" where nothing is
+    first     the loss before the first update
+    last      the loss before the last one
+    bounds    what the batch allows; None where it was not asked
+    updates   how many were made
+    rate      the learning rate at which it was learned: the run's own, or ten or a hundred times that
     """
 
     wrong: str
     first: float = math.nan
     last: float = math.nan
-    floor: float = 0.0
+    bounds: Bounds | None = None
     updates: int = 0
     rate: float = 0.0
 
@@ -65,19 +66,22 @@ def check(task: Learnable[B], loader: Loader[B], settings: Settings) -> Sanity:
     if settings.learning_rate <= 0:
         return Sanity(f"the learning rate is {settings.learning_rate:g}: no update changes anything")
     batch = loader[0]
-    floor = task.floor(batch)
+    bounds = task.bounds(batch)
+    if bounds.why:
+        return Sanity(f"there is nothing to learn: {bounds.why}", bounds=bounds)
     for factor in (1, 10, 100):
         rate = settings.learning_rate * factor
         if factor == 1 or rate <= HIGHEST:
-            found = _learned(task, batch, floor, names, rate, settings)
+            found = _learned(task, batch, bounds, names, replace(settings, learning_rate=rate))
             if not found.wrong:
                 break
     return found
 
 
-def _learned(task: Task[B], batch: B, floor: Floor, names: list[str], rate: float, settings: Settings) -> Sanity:
-    """Updates at a constant rate until the batch is known, `UPDATES` at most. Then all of them are undone."""
-    constant = replace(settings, learning_rate=rate, warmup=0, steps=1_000_000)
+def _learned(task: Task[B], batch: B, bounds: Bounds, names: list[str], settings: Settings) -> Sanity:
+    """Updates at a constant rate until learning shows, `UPDATES` at most. Then all of them are undone."""
+    constant = replace(settings, warmup=0, steps=1_000_000)  # whose cosine has hardly begun
+    enough = bounds.lowest + ENOUGH * (bounds.blind - bounds.lowest)
     silent, losses = dict.fromkeys(names), list[float]()
     with undone(task.module):
         optimizer = adamw(task.module, constant)
@@ -85,26 +89,18 @@ def _learned(task: Task[B], batch: B, floor: Floor, names: list[str], rate: floa
             try:
                 found, _ = update(task, batch, optimizer, constant, step)
             except TrainingError as error:
-                return Sanity(error.reason, floor=floor.loss, updates=step, rate=rate)
+                return Sanity(error.reason, bounds=bounds, updates=step, rate=settings.learning_rate)
             losses.append(found["loss"])
             for name, parameter in trained(task.module):
-                if parameter.grad is not None and name in silent and parameter.grad.any():
+                if name in silent and parameter.grad is not None and parameter.grad.any():
                     del silent[name]
-            if losses[-1] - floor.loss <= NEAR * (losses[0] - floor.loss):
+            if len(losses) >= LEAST and losses[-1] <= enough:
                 break
-    made = Sanity("", losses[0], losses[-1], floor.loss, len(losses), rate)
-    return replace(made, wrong=_wrong(made, floor, [*silent]))
-
-
-def _wrong(made: Sanity, floor: Floor, silent: list[str]) -> str:
-    if made.first - floor.loss <= SMALL:
-        return ""  # known before the first update: a trained model
-    if floor.loss >= (1 - NEAR) * made.first:
-        return f"the loss is {made.first:.3g} and cannot fall below {floor.loss:.3g}: {floor.why}"
+    wrong = ""
     if silent:
         others = f" and {len(silent) - 1} others" * (len(silent) > 1)
-        return f"no gradient reaches {silent[0]}{others}"
-    if made.last - floor.loss > NEAR * (made.first - floor.loss):
-        lowest = f" ({floor.loss:.3g} is possible)"
-        return f"{made.updates} updates on one batch bring the loss from {made.first:.3g} to {made.last:.3g}{lowest}"
-    return ""
+        wrong = f"no gradient reaches {next(iter(silent))}{others}"
+    elif losses[-1] > enough:
+        said = f"{len(losses)} updates on one batch bring the loss from {losses[0]:.3g} to {losses[-1]:.3g}"
+        wrong = f"{said}, and a model that sees nothing reaches {bounds.blind:.3g}"
+    return Sanity(wrong, losses[0], losses[-1], bounds, len(losses), settings.learning_rate)

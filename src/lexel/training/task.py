@@ -62,10 +62,16 @@ class Watch(Protocol):
 
 
 @dataclass(frozen=True)
-class Floor:
-    """The lowest loss that a batch allows, and why it is not 0."""
+class Bounds:
+    """What a batch allows.
 
-    loss: float
+    lowest   the loss that no model can beat
+    blind    the loss of a model that sees nothing, at its best
+    why      why nothing can be learned from the batch; "" where something can
+    """
+
+    lowest: float
+    blind: float
     why: str = ""
 
 

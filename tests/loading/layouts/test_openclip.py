@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 from loading.references import OPENCLIP, features, noisy, openclip, openclip_names, reference_features, same
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tolerances import close
 
-from lexel.errors import LoadError
+from lexel.errors import LoadError, MissingKeys
 from lexel.loading.load import load, save
 from lexel.training import fresh
 
@@ -48,6 +48,14 @@ def test_openais_keys_say_all_but_the_heads(tmp_path):
     save_file(state, tmp_path / "model.safetensors")
     for ours, theirs in zip(features(load(tmp_path)), reference_features(model, "clip"), strict=True):
         assert close(ours, theirs)
+
+
+@pytest.mark.parametrize("lost", ["visual.conv1.weight", "positional_embedding", "text_projection"])
+def test_an_archive_of_openai_without_what_says_its_size_is_refused(lost, clip, tmp_path):
+    state = openclip_names(load_file(clip[1] / "model.safetensors")) | {"input_resolution": torch.tensor(28)}
+    save_file({n: v.contiguous() for n, v in state.items() if n != lost}, tmp_path / "model.safetensors")
+    with pytest.raises(MissingKeys, match=f"{lost} is missing, which says how large the model is"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize("option", [{"no_ln_pre": True}, {"timm_model_name": "vit_medium"}, {"pool_type": "avg"}])

@@ -9,10 +9,11 @@ config: everything but the heads can be read from the shapes, and heads are 64 w
 """
 
 from dataclasses import replace
+from functools import partial
 from math import isqrt
 
 from lexel.errors import LoadError, MissingKeys
-from lexel.loading.detect import Layout, Parts, Shapes
+from lexel.loading.detect import Layout, Parts, Shapes, sides
 from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts._huggingface import checked
 from lexel.loading.spellers import openclip_clip_words, openclip_piece_words
@@ -165,15 +166,16 @@ def _convolution_settings(parts: Parts) -> dict[str, JSON]:
 
 
 def _openai_parts(fields: Fields, shapes: Shapes) -> Parts:
-    width, _, _, patch = shapes["visual.conv1.weight"]
-    grid = isqrt(shapes["visual.positional_embedding"][0] - 1)
-    vocab_size, words = shapes["token_embedding.weight"]
-    embed_dim = shapes["text_projection"][1]
+    said = partial(sides, shapes, subject=fields.subject)
+    width, _, _, patch = said("visual.conv1.weight", 4)
+    grid = isqrt(said("visual.positional_embedding", 2)[0] - 1)
+    vocab_size, words = said("token_embedding.weight", 2)
+    length, embed_dim = said("positional_embedding", 2)[0], said("text_projection", 2)[1]
     image = Blocks(width, depth(list(shapes), "visual.transformer.resblocks"), width // 64, 4 * width)
     text = Blocks(words, depth(list(shapes), "transformer.resblocks"), words // 64, 4 * words)
     return Parts(
         ImageConfig(image, patch, grid, embed_dim, POSITIONS),
-        TextConfig(text, vocab_size, shapes["positional_embedding"][0], embed_dim),
+        TextConfig(text, vocab_size, length, embed_dim),
         replace(clip(grid * patch), rounding="even"),
     )
 
@@ -182,12 +184,13 @@ def _siglip_parts(fields: Fields, shapes: Shapes) -> Parts:
     """timm's name says little; the shapes say the rest, and heads are 64 wide but for the two largest."""
     model = fields.table("model_cfg")
     _check_options(model, BUILT_SIGLIP)
-    width, _, _, patch = shapes["visual.trunk.patch_embed.proj.weight"]
-    hidden = shapes["visual.trunk.blocks.0.mlp.fc1.weight"][0]
+    said = partial(sides, shapes, subject=fields.subject)
+    width, _, _, patch = said("visual.trunk.patch_embed.proj.weight", 4)
+    hidden, _ = said("visual.trunk.blocks.0.mlp.fc1.weight", 2)
     heads = 16 if width in (1152, 1536) else width // 64
     blocks = Blocks(width, depth(list(shapes), "visual.trunk.blocks"), heads, hidden, TANH, eps=1e-6)
     checked(blocks, shapes, "visual.trunk.blocks", fields.subject)
-    grid = isqrt(shapes["visual.trunk.pos_embed"][1])
+    grid = isqrt(said("visual.trunk.pos_embed", 3)[1])
     text = _text(model, shapes, TANH, eps=1e-6)
     return Parts(ImageConfig(blocks, patch, grid, width, POSITIONS), text, siglip(grid * patch))
 

@@ -1,0 +1,1 @@
+"""Connectors: vectors and tokens → another space."""
