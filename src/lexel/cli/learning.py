@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 STEPS, BATCH, MEASURE_EVERY = 320, 100, 40
 SEED = 0
-VOCABULARY, LENGTH = 1500, 32
-CHANGES = Augmentation(crop=(0.7, 1.0), ratio=(0.8, 1.25), rotate=12, color=0.3, hue=0.03, blur=0.015)
+VOCABULARY, LENGTH = 1500, 64
+CHANGES = Augmentation(crop=(0.7, 1.0), ratio=(0.8, 1.25), rotate=12.0, color=0.3, hue=0.03, blur=0.015)
 RECALL = "image_retrieval_recall@1"  # English label → drawing
 
 Tell = Callable[[int], None]
@@ -52,7 +52,7 @@ def learn(known: Sequence[Drawn], folder: Path, tell: Tell, *, steps: int) -> Le
     from lexel.training.trainer import Settings, train
 
     for number, drawn in enumerate(known):
-        said = [text for label, tags in drawn.said.values() for text in (label, ", ".join([label, *tags]))]
+        said = [text for label, tags in drawn.said.values() for text in (label, ", ".join([label, *tags[:2]]))]
         _write(folder / "drawings", drawn.picture, said)
         _write(folder / "held-out", CHANGES(drawn.picture, number), [drawn.label])
     data = pairs(folder / "drawings")

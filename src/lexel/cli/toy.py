@@ -87,7 +87,9 @@ def drawings() -> list[Drawn]:
     for place, (name, labels) in enumerate(said.items()):
         top, left = (at * SIDE for at in divmod(place, COLUMNS))
         [picture] = read(np.ascontiguousarray(sheet.pixels[top : top + SIDE, left : left + SIDE]))
-        found.append(Drawn(replace(picture, name=name), labels))
+        found.append(
+            Drawn(replace(picture, name=name), {code: (label, tags) for code, (label, tags) in labels.items()})
+        )
     return found
 
 
