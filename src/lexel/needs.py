@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from lexel.errors import MissingExtra
 
-if TYPE_CHECKING:  # the only module whose classes are subclassed here; type checkers must know them
+if TYPE_CHECKING:  # the modules whose classes are subclassed here; type checkers must know them
+    import pydantic as pydantic
     import torch as torch
 
 # module → the extra of pyproject.toml that brings it
@@ -23,6 +24,7 @@ EXTRAS = {
     "pillow_heif": "heic",
     "pyarrow": "data",
     "datasets": "data",
+    "pydantic": "train",
 }
 
 

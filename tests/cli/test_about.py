@@ -89,7 +89,7 @@ def test_doctor_as_json_says_the_same(capsys):
     states = {check["name"]: check["state"] for check in said["checks"]}
     assert said["ok"]
     assert states["self-check"] == states["PNG"] == states["numpy"] == "ok"
-    for extra, module in {"data": "pyarrow", "heic": "pillow_heif", "torch": "torch"}.items():
+    for extra, module in {"data": "pyarrow", "heic": "pillow_heif", "torch": "torch", "train": "pydantic"}.items():
         assert states[f"[{extra}]"] == ("ok" if present(module) else "absent")
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lexel.drawing.plots import LETTER, LINE, Series, log_ticks, plot, ticks
+from lexel.drawing.plots import LETTER, LINE, MARKED, Series, log_ticks, plot, ticks
 
 numbers = st.floats(-1e6, 1e6).map(lambda x: round(x, 3))
 
@@ -67,8 +67,12 @@ def test_series_differ_in_colour_and_shape_and_stand_in_the_legend():
     assert "<one>" not in figure
 
 
-def test_joined_points_have_a_line():
-    assert 'stroke-width="1.8"' in plot([Series("a", ((1.0, 2.0), (2.0, 3.0)), joined=True)], x="x", y="y", title="t")
+def test_joined_points_have_a_line_and_markers_where_they_are_few():
+    for count in (2, MARKED, MARKED + 1):
+        line = Series("a", tuple((float(at), 1.0) for at in range(count)), joined=True)
+        figure = plot([line], x="x", y="y", title="t")
+        assert 'stroke-width="1.8"' in figure
+        assert len(points(figure)) == (count if count <= MARKED else 0)
 
 
 @given(st.lists(st.tuples(st.integers(1, 500).map(float), st.integers(0, 50).map(float)), min_size=1, max_size=12))

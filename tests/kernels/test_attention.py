@@ -144,10 +144,9 @@ def test_gradients_of_unequal_pictures_are_those_of_the_formula_and_no_slice_is_
     _, expected = literal(q, k, v, counts, counts, causal=attend is causal_attention)
     for ours, theirs in zip(found, torch.autograd.grad((expected * weights).sum(), (q, k, v)), strict=True):
         assert close(ours, theirs, dtype="float64")
-    nodes, names = [mixed.grad_fn], set()
-    while nodes:
-        node = nodes.pop()
-        names.add(node.name())
-        nodes += [before for before, _ in node.next_functions if before]
-    assert "CatBackward0" in names
-    assert "SliceBackward0" not in names
+    graph, slices = [mixed.grad_fn], set()
+    while graph:
+        node = graph.pop()
+        slices |= {node} if node.name() == "SliceBackward0" else set()
+        graph += [before for before, _ in node.next_functions if before]
+    assert len(slices) == 1  # of no row, in front of what is put together

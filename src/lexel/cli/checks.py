@@ -30,6 +30,7 @@ EXTRAS = {
     "data": ("pyarrow", "parquet and datasets"),
     "heic": ("pillow_heif", "pictures of iPhones (HEIC)"),
     "torch": ("torch", "models: CLIP, OpenCLIP, SigLIP"),
+    "train": ("pydantic", "runs of training"),
 }
 
 # BLAKE2b-128 of the data and boxes of `quadtree(8, 64)` of the box picture camera.png: PNG, so that no decoder rounds.

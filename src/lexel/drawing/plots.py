@@ -17,10 +17,11 @@ from lexel.drawing import colours
 from lexel.drawing.html import Html, text
 
 WIDTH, HEIGHT = 460, 310
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 14.0, 44.0  # room around the axes
+LEFT, RIGHT, TOP, BOTTOM = 58.0, 12.0, 14.0, 44.0  # room around the axes
 ABOVE = 26  # between the axes and the line of the infinite
 LETTER = 6.9  # mean width of a letter of a label
 LINE = 13  # height of a label
+MARKED = 40  # points of a line that have markers; more would hide it
 SHAPES = (  # of markers, about 9 wide, centred on 0 0
     "M-4.2 0a4.2 4.2 0 1 0 8.4 0a4.2 4.2 0 1 0 -8.4 0z",
     "M-3.8 -3.8h7.6v7.6h-7.6z",
@@ -35,7 +36,10 @@ Box: TypeAlias = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Series:
-    """Points (x, y) of one name; y may be infinite. `labels`: one a point, or none at all."""
+    """Points (x, y) of one name; y may be infinite. `labels`: one a point, or none at all.
+
+    Joined points have a line, and markers where they are few.
+    """
 
     name: str
     points: tuple[Point, ...]
@@ -141,6 +145,8 @@ def _marks(at: int, places: Sequence[Point], joined: bool) -> str:
     colour = _colour(at)
     line = "L".join(f"{px:.1f} {py:.1f}" for px, py in places)
     drawn = f'<path d="M{line}" fill="none" stroke="{colour}" stroke-width="1.8"/>' if joined and line else ""
+    if joined and len(places) > MARKED:
+        return drawn
     return drawn + "".join(
         f'<path transform="translate({px:.1f} {py:.1f})" d="{SHAPES[at % len(SHAPES)]}" fill="{colour}" '
         'stroke="var(--ground)" stroke-width=".8"/>'

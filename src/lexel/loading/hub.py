@@ -1,10 +1,11 @@
-"""The only network in lexel: a name → a folder on this machine.
+"""The only network in lexel: a name → a folder on this machine, and a folder → a name.
 
     ./folder, /folder, a Path       that folder; never the network
     lexel/name                      what comes with lexel; never the network
     org/name, org/name@revision     what `models add` keeps (LEXEL_HOME), what Hugging Face keeps (HF_HOME), else
                                     fetched from the hub
     open_clip:NAME/TAG              the hub's name of an OpenCLIP model
+    publish(files, "org/name")      the other way, when somebody asks for it
 
 What is there already is used without asking the hub whether it has changed: `models get` asks. Only files that lexel
 reads are fetched, never a pickle, and their size is said before. `HF_HUB_OFFLINE=1` forbids all of it.
@@ -14,7 +15,7 @@ import errno
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from lexel import shipped
@@ -129,6 +130,34 @@ def fetch(repo: str, revision: str = "main", *, say: Callable[[str], None] = _sa
     except Exception as error:  # the client's own: it has changed from requests to httpx and on, without a common base
         raise Offline(f"{repo} is not on this machine, and the hub cannot be reached") from error
     return paths[0].parent
+
+
+def publish(files: Mapping[str, Path | bytes], repo: str, *, private: bool = False) -> str:
+    """Put files into a repository of the hub, in one commit, and return its address. It is made where it is not there.
+
+    files   content, or the file that has it, by the name it gets there
+
+    Raises `UnknownName` for a text that names no repository or one that is not ours to write, `Offline`.
+    """
+    if not NAME.fullmatch(repo) or "@" in repo:
+        raise UnknownName(f"{repo!r} names no repository", hint="org/name is one")
+    if settings().offline:
+        raise Offline(f"{repo} is on the hub, and HF_HUB_OFFLINE forbids to go there")
+    from lexel.needs import huggingface_hub as hub
+
+    try:
+        api = hub.HfApi()
+        address = api.create_repo(repo, private=private, exist_ok=True)
+        added = [hub.CommitOperationAdd(name, content) for name, content in sorted(files.items())]
+        api.create_commit(repo, added, commit_message="Model and card, by lexel")
+    except hub.errors.HfHubHTTPError as error:
+        reason = f"the hub does not let us write to {repo}: {str(error).splitlines()[0]}"
+        raise UnknownName(
+            reason, hint="HF_TOKEN holds a token that may write, of somebody who may write there"
+        ) from error
+    except Exception as error:  # see `fetch`
+        raise Offline(f"{repo}: the hub cannot be reached") from error
+    return str(address)
 
 
 def wanted(files: Sequence[str], repo: str) -> list[str]:

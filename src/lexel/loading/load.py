@@ -53,7 +53,7 @@ def load(
         raise BadArguments(f'part is "image", "text" or None, not {part!r}')
     if dtype not in ("auto", *DTYPES):
         raise BadArguments(f"dtype is auto, {', '.join(DTYPES)}, not {dtype!r}")
-    where = _device(device)
+    where = device_of(device)
     checkpoint = hub.checkpoint(name)
     layout, settings, tensors = detect(checkpoint, Tensors.of(checkpoint.weights()))
     parts = layout.parts(settings, tensors.shapes)
@@ -144,7 +144,8 @@ def _copy_words(checkpoint: Checkpoint, folder: Path) -> None:
                 shutil.copyfile(source, temporary)
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """What `device` of `load` means. Raises `BadArguments` for a name that torch does not know."""
     if name == "auto":
         return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     try:

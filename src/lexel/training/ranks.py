@@ -29,6 +29,11 @@ class Ranks:
             return ALONE
         return cls(group.get_rank(), group.get_world_size())
 
+    def meet(self) -> None:
+        """Wait until every rank is here."""
+        if self.count > 1:
+            torch.distributed.barrier()
+
     def equal(self, x: Float[torch.Tensor, "b D"]) -> int:
         """The number of rows b. Raises ValueError, on every rank, where one has another number."""
         if self.count > 1:

@@ -27,12 +27,11 @@ class Loader(Protocol[B_out]):
 
 @runtime_checkable
 class Task(Protocol[B_in]):
-    """A model and its loss.
+    """A model and its loss."""
 
-    module   everything that is trained, in `train()` and with gradients
-    """
-
-    module: torch.nn.Module
+    @property
+    def module(self) -> torch.nn.Module:
+        """Everything that is trained, in `train()` and with gradients."""
 
     def gradients(self, batch: B_in, chunk: int) -> dict[str, float]:
         """Losses by name, "loss" first. Fills `.grad`: the mean over processes is the gradient of the whole batch.

@@ -41,6 +41,7 @@ FAMILY = Family(
     image=ImageConfig(Blocks(768, 12, 12, 3072), patch_size=32, grid=7, embed_dim=512),
     text=TextConfig(Blocks(512, 12, 8, 2048), vocab_size=49408, length=77, embed_dim=512, end=49407),
 )
+START = 49406  # class default
 CLASSES = {
     "whole": "CLIPModel",
     "vision": "CLIPVisionModelWithProjection",
@@ -92,6 +93,8 @@ def _settings(parts: Parts) -> dict[str, JSON]:
             "eos_token_id": 2 if text.end is None else text.end,
             **shared,
         }
+        if text.vocab_size <= START:
+            words["bos_token_id"] = None  # the class default lies outside a small vocabulary; no tower reads it
     return settings("clip", CLASSES, vision, words) | shared
 
 

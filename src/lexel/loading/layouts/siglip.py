@@ -119,6 +119,8 @@ def _settings(
             "vocab_size": text.vocab_size,
             "max_position_embeddings": text.length,
             "projection_size": text.embed_dim,
+            "bos_token_id": None,  # the class defaults are left over from CLIP; no tower reads them
+            "eos_token_id": None,
         }
     classes = {"whole": f"{prefix}Model", "vision": f"{prefix}VisionModel", "text": f"{prefix}TextModel"}
     return settings(kind, classes, vision, words)

@@ -1,0 +1,186 @@
+"""A run from its file to its model, for every task, and what stops it."""
+
+import io
+import json
+import os
+import signal
+
+import pytest
+import torch
+from training.shapes import begin, change, draw, told
+
+from lexel.drawing.terminal import console
+from lexel.errors import BadArguments, DataError, TrainingError
+from lexel.loading.load import load
+from lexel.settings import Settings
+from lexel.training import sanity, state, trainer
+from lexel.training.run import run
+from lexel.training.sanity import Sanity
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    return draw(tmp_path_factory.mktemp("data") / "shapes")
+
+
+@pytest.fixture(autouse=True)
+def learns(monkeypatch):
+    """The sanity run takes longer than all the rest; it has tests of its own."""
+    monkeypatch.setattr(sanity, "check", lambda *given: Sanity("", 3.0, 0.5, updates=9))
+
+
+@pytest.fixture(scope="module")
+def trained(shapes, tmp_path_factory):
+    """A small CLIP that was trained; answers its folder, and what was said meanwhile."""
+    folder = begin("clip", tmp_path_factory.mktemp("runs") / "trained", shapes)
+    return folder, go(folder)[1]
+
+
+def go(folder, **how):
+    """(how it went, what was said)."""
+    said = io.StringIO()
+    return run(folder, console(Settings(folder, folder, columns=100, color=False), said), **how), said.getvalue()
+
+
+def test_a_clip_is_trained_measured_and_told(trained, shapes):
+    folder, said = trained
+    went, again = go(folder)
+    assert went.exit == 3  # a picture is cut
+    assert (went.model, went.steps) == (folder / "model", 15)
+    assert said.splitlines()[-2].startswith("trained, measured on 8 pairs that it never saw: R@1 text → picture ")
+    assert "goes on after 15 of 15 steps" in again
+    lines = told(folder)
+    assert [line["step"] for line in lines if line["measures"]] == [0, 5, 10, 15]
+    assert lines[1]["loss"] > lines[-2]["loss"]
+    assert went.measures == lines[-1]["measures"]
+    assert f"| R@1 text → picture | {100 * lines[0]['measures']['image_retrieval_recall@1']:.1f} % |" in (
+        folder / "README.md"
+    ).read_text(encoding="utf-8")
+    assert str(shapes) not in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_masked_autoencoder_is_trained_without_captions(shapes, tmp_path):
+    folder = begin("mae", tmp_path / "mine", shapes, epochs=2.0)
+    went, said = go(folder)
+    assert "42 pictures to learn from, 8 held out" in said  # the one without a caption counts
+    assert set(went.measures) == {"explained"}
+    assert load(folder / "model").tokenize([]).data.shape == (0, 32)
+
+
+def test_a_siglip_is_trained(shapes, tmp_path):
+    folder = begin("siglip", tmp_path / "mine", shapes, epochs=1.0)
+    went, _ = go(folder)
+    model = load(folder / "model")
+    assert model.logit_bias is not None
+    assert model.embed(["a red bar"]).shape == (1, 32)
+    assert "image_retrieval_recall@1" in went.measures
+
+
+@pytest.mark.parametrize("what", ["text", "projection", "lora"])
+def test_fine_tuning_changes_what_it_says_and_nothing_else(what, trained, shapes, tmp_path):
+    start = str(trained[0] / "model")
+    folder = begin("finetune", tmp_path / "mine", shapes, start=start, epochs=1.0, train=what)
+    go(folder)
+    before, after = load(start).state_dict(), load(folder / "model").state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])} - {"logit_scale"}
+    parts = {
+        "text": lambda name: name.startswith("text."),
+        "projection": lambda name: "projection" in name,
+        "lora": lambda name: ".attention." in name and name.endswith(".weight"),
+    }
+    assert changed
+    assert all(map(parts[what], changed))
+    assert told(folder)[0]["step"] == 0  # measured before
+
+
+def test_mixed_weights_lie_between_those_before_and_after(trained, shapes, tmp_path):
+    start = trained[0] / "model"
+    folder = begin("finetune", tmp_path / "mine", shapes, start=str(start), epochs=1.0, mix=0.5)
+    go(folder)
+    after = state.newest(folder / "checkpoints").weights()
+    before, mixed = load(start).state_dict(), load(folder / "model").state_dict()
+    for name in before:
+        assert torch.allclose(mixed[name], (before[name] + after[name]) / 2, atol=1e-6)
+
+
+def test_fine_tuning_stops_when_it_no_longer_helps_and_says_where_it_hurt(trained, shapes, tmp_path):
+    start = str(trained[0] / "model")
+    settings = {"epochs": 8.0, "learning_rate": 0.3, "measures": 10, "patience": 2}
+    went, said = go(begin("finetune", tmp_path / "mine", shapes, start=start, **settings))
+    assert went.steps < 20
+    assert f"It no longer got better, so it ended after {went.steps} of 20 steps." in said
+    assert "It was better before" in said
+    assert f"Training ended after {went.steps} of 20 steps." in (tmp_path / "mine" / "README.md").read_text("utf-8")
+
+
+def test_a_run_that_is_asked_to_stop_says_how_it_goes_on(shapes, tmp_path, monkeypatch):
+    folder = begin("clip", tmp_path / "mine", shapes)
+    update = trainer.update
+
+    def stopped(task, batch, optimizer, settings, step):
+        if step == 6 and settings.warmup:  # of the run itself
+            os.kill(os.getpid(), signal.SIGTERM)
+        return update(task, batch, optimizer, settings, step)
+
+    monkeypatch.setattr(trainer, "update", stopped)
+    went, said = go(folder)
+    assert (went.exit, went.model, went.steps) == (143, None, 7)
+    assert said.splitlines()[-2:] == [
+        "Stopped after 7 steps; all of them are kept. To go on:",
+        f"lexel train {folder}",
+    ]
+    assert not (folder / "model").exists()
+
+
+def test_a_dry_run_trains_nothing(shapes, tmp_path):
+    folder = begin("clip", tmp_path / "mine", shapes)
+    went, said = go(folder, dry_run=True)
+    assert (went.exit, went.model) == (0, None)
+    assert [line.split()[0] for line in said.splitlines() if not line.startswith(" ")] == [
+        "model",
+        "data",
+        "sanity",
+        "plan",
+    ]
+    assert {path.name for path in folder.iterdir()} == {"mine.toml", "begun.json", "words"}
+
+
+def test_a_model_that_cannot_learn_is_not_trained_for_hours(shapes, tmp_path, monkeypatch):
+    monkeypatch.setattr(sanity, "check", lambda *given: Sanity("no gradient reaches its eyes"))
+    folder = begin("clip", tmp_path / "mine", shapes)
+    with pytest.raises(TrainingError, match="does not learn one small batch by heart: no gradient reaches its eyes"):
+        go(folder)
+    assert not (folder / "checkpoints").exists()
+    assert "sanity  no gradient reaches its eyes" in go(folder, anyway=True, dry_run=True)[1]
+
+
+def test_other_settings_are_another_run(trained, shapes, tmp_path):
+    folder = begin("clip", tmp_path / "mine", shapes, epochs=0.5)
+    go(folder)
+    before = told(folder)
+    change(folder / "mine.toml", seed=1)
+    with pytest.raises(BadArguments, match=r"run\.seed: was 0, is 1"):
+        go(folder)
+    assert told(folder) == before
+    go(folder, overwrite=True)
+    assert told(folder) != before
+    assert json.loads((folder / "begun.json").read_text())["run.seed"] == 1
+
+
+def test_a_batch_is_no_larger_than_the_data(shapes, tmp_path):
+    folder = begin("clip", tmp_path / "mine", shapes, batch=1000, chunk=0)
+    _, said = go(folder, dry_run=True)
+    assert "run.batch is 1,000; 41 are as many as fit into one" in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "says"),
+    [
+        ({"held_out": 49.0}, BadArguments, "0 of 49 are left to train on"),
+        ({"source": "nowhere"}, DataError, "nowhere"),
+        ({"device": "abacus"}, BadArguments, "abacus"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(settings, error, says, shapes, tmp_path):
+    with pytest.raises(error, match=says):
+        go(begin("clip", tmp_path / "mine", shapes, **settings))
