@@ -76,7 +76,7 @@ def learn(known: Sequence[Drawn], folder: Path, tell: Tell, *, steps: int) -> Le
 
 
 def _new(captions: list[str], words: Path) -> "Dual":
-    """A CLIP of 64 patches a drawing, and a vocabulary of these captions."""
+    """A CLIP of 16 patches a drawing, and a vocabulary of these captions."""
     from lexel.training import fresh
 
     fresh.speller(captions, vocab_size=VOCABULARY, folder=words)
