@@ -1,4 +1,4 @@
-# make demo                 install the core alone and show it
+# make demo                 install the core alone and show it, then the torch tier and what it adds
 # make test                 set up for development, lint, type-check, test
 # make check METHOD=tome    is this method as it must be?
 # make bench                numbers, with the machine they were measured on
@@ -12,6 +12,8 @@ DEMO := .demo-venv
 
 demo: $(DEMO)/.done
 	$(DEMO)/bin/lexel demo -o demo/
+	$(MAKE) $(DEMO)/.torch
+	$(DEMO)/bin/lexel demo emoji -o demo/
 
 venv: .venv/.done
 
@@ -43,4 +45,9 @@ docs: venv
 $(DEMO)/.done: pyproject.toml
 	$(PYTHON) -m venv $(DEMO)
 	$(DEMO)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+# The torch that the tests stand on: without a number pip would take the newest.
+$(DEMO)/.torch: $(DEMO)/.done
+	$(DEMO)/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[torch]" "torch==2.13.0"
 	touch $@

@@ -133,7 +133,6 @@ def test_many_labels_a_picture_need_a_model_that_was_trained_so(lexel, tiny):
 
 
 def test_old_weights_are_added_listed_and_loaded_by_name(lexel, tiny):
-    assert lexel("models", "list")[0] == 1
     old = Path("old")
     old.mkdir()
     state = load_file(tiny / "open_clip_model.safetensors")
@@ -143,7 +142,7 @@ def test_old_weights_are_added_listed_and_loaded_by_name(lexel, tiny):
     status, out, _ = lexel("models", "add", "old", "mine/old")
     assert (status, out.split()[0]) == (0, "mine/old")
     _, out, _ = lexel("models", "list", "--json")
-    assert [model["name"] for model in json.loads(out)] == ["mine/old"]
+    assert {model["name"]: model["toy"] for model in json.loads(out)} == {"lexel/emoji-demo": True, "mine/old": False}
     own = ("classify", "photos/a.png", *LABELS, "--scores", "--jsonl", "--model")
     assert lexel(*own, "mine/old")[:2] == lexel(*own, str(tiny))[:2]
 
@@ -153,7 +152,7 @@ def test_a_pickle_that_is_a_program_is_not_added(lexel):
     status, _, err = lexel("models", "add", "bad.pt", "mine/bad")
     assert status == 1
     assert "bad.pt: holds more than tensors, or is broken; nothing of it was run" in err
-    assert lexel("models", "list")[0] == 1
+    assert "mine/bad" not in lexel("models", "list")[1]
 
 
 def test_a_model_of_the_hub_is_not_fetched_offline(lexel):
@@ -178,3 +177,19 @@ def test_words_need_a_model_that_knows_them(lexel, tiny):
         status, out, err = lexel("show", "photos/a.png", "--with", how, "--words", words, "-o", "words.html")
         assert (status, out) == (2, "")
         assert says in err
+
+
+def test_models_list_says_which_one_is_a_toy(lexel):
+    _, out, _ = lexel("models", "list")
+    assert out == "lexel/emoji-demo  7.1 MB  a toy: it learned 1,911 small drawings, and knows nothing of photographs\n"
+
+
+@pytest.mark.parametrize("name", ["lexel/emoji-demo", "lexel/emoji-demo@main"])
+@pytest.mark.parametrize("how", [("classify", *LABELS), ("embed", "-o", "vectors")])
+def test_a_toy_is_refused_for_pictures_of_users_unless_they_want_it(lexel, how, name):
+    command, *rest = how
+    status, out, err = lexel(command, "photos/a.png", "--model", name, *rest)
+    assert (status, out) == (2, "")
+    assert f"{name}: is a toy: it learned 1,911 small drawings" in err
+    assert "--toy uses it all the same" in err
+    assert lexel(command, "photos/a.png", "--model", name, *rest, "--toy")[0] == 0

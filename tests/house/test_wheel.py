@@ -7,7 +7,7 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 from house.plan import ROOT, SOURCE
 
-from lexel import box
+from lexel import box, shipped
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +25,12 @@ def test_the_wheel_is_typed_and_holds_the_stub_of_public_names(wheel: set[str]) 
 
 def test_the_wheel_holds_the_pictures_in_the_box_and_their_licences(wheel: set[str]) -> None:
     assert {f"lexel/box/{picture.name}" for picture in box.pictures()} | {"lexel/box/LICENCES.md"} <= wheel
+
+
+def test_the_wheel_holds_the_toy_and_its_drawings(wheel: set[str]) -> None:
+    folder = shipped.FOLDER / "emoji-demo"
+    assert {f"lexel/shipped/emoji-demo/{path.name}" for path in folder.iterdir()} <= wheel
+    assert {f"lexel/shipped/{name}" for name in ("drawings.webp", "drawings.json", "LICENCES.md")} <= wheel
 
 
 def test_the_wheel_holds_every_file_of_the_package(wheel: set[str]) -> None:

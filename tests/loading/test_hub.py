@@ -72,7 +72,7 @@ def test_a_model_is_fetched_once_and_its_size_said(remote, clip_folder, capsys):
     assert remote == ["config.json", "model.safetensors"]
     assert same(features(load(REPO)), features(model))
     assert remote == ["config.json", "model.safetensors"]
-    assert hub.here() == [(REPO, hub.cached(REPO))]
+    assert (REPO, hub.cached(REPO)) in hub.here()
 
 
 def test_what_was_fetched_is_used_offline(remote, monkeypatch):
@@ -173,7 +173,7 @@ def test_a_model_that_was_added_comes_before_the_hubs(remote, clip_folder):
         (folder / file.name).write_bytes(file.read_bytes())
     load(REPO)
     assert remote == []
-    assert hub.here() == [(REPO, folder)]
+    assert (REPO, folder) in hub.here()
 
 
 def test_a_model_is_published_in_one_commit(monkeypatch, tmp_path):
@@ -211,3 +211,13 @@ def test_nothing_is_published_where_it_must_not(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(Offline, match="HF_HUB_OFFLINE forbids"):
         hub.publish({}, REPO)
+
+
+def test_what_comes_with_lexel_is_here_without_a_network(monkeypatch):
+    fails(monkeypatch, AssertionError("nobody asks the hub"))
+    folder = hub.checkpoint("lexel/emoji-demo").folder
+    assert ("lexel/emoji-demo", folder) in hub.here()
+    assert hub.fetch("lexel/emoji-demo") == folder
+    with pytest.raises(UnknownName, match="no model lexel/emoji comes with lexel") as caught:
+        load("lexel/emoji")
+    assert caught.value.hint == "did you mean lexel/emoji-demo?"

@@ -7,7 +7,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from lexel.errors import LoadError
 from lexel.loading.files import Checkpoint
-from lexel.loading.spellers import openclip_piece_words, piece_words
+from lexel.loading.spellers import openclip_clip_words, openclip_piece_words, piece_words
 from lexel.words import clean
 
 
@@ -41,3 +41,20 @@ def test_a_way_of_cleaning_that_openclip_does_not_have_is_refused(folder):
     said(folder, "boil")
     with pytest.raises(LoadError, match=r"\./tiny/open_clip_config\.json: clean is 'boil', expected canonicalize or"):
         openclip_piece_words(Checkpoint(folder, "./tiny"), 64)
+
+
+def test_openclip_reads_the_words_beside_it_only_where_its_settings_name_them(tmp_path):
+    signs = [*(chr(at) for at in range(ord("a"), ord("z") + 1)), "</w>"]
+    vocab = {token: id for id, token in enumerate([*signs, *(f"{sign}</w>" for sign in signs), "<s>", "</s>"])}
+    model = {"type": "BPE", "vocab": vocab, "merges": []}
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"model": model}))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"bos_token": "<s>", "eos_token": "</s>"}))
+    config = {"model_cfg": {"text_cfg": {}}}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
+    published = openclip_clip_words(Checkpoint(tmp_path, "./tiny"), 16)
+    assert published(["cat"]).ids.tolist() == [49406, 2368, 49407]
+    config["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = "org/name"
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
+    own = openclip_clip_words(Checkpoint(tmp_path, "./tiny"), 16)
+    assert own(["Cat"]).ids.tolist() == [vocab[token] for token in ("<s>", "c", "a", "t</w>", "</s>")]
+    assert own(["cat &amp; cat"]).texts == ("cat & cat",)

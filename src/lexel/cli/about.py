@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lexel.cli.common import Json
+from lexel.shipped import TOYS
 
 if TYPE_CHECKING:
     from lexel.pipelines.registry import Method
@@ -78,7 +79,9 @@ def doctor(as_json: Json = False) -> int:
 
 
 def demo(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One method; without it, a tour.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help='A method, "emoji" or "train"; without it, a tour.')
+    ] = None,
     picture: Annotated[str | None, typer.Argument(metavar="PICTURE", help="Yours; without it, one of ours.")] = None,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the page.")] = Path("demo"),
     as_json: Json = False,
@@ -89,10 +92,15 @@ def demo(
     lexel demo
     lexel demo tome
     lexel demo quadtree photo.jpg -o mine/
+    lexel demo emoji
+    lexel demo train
 
     Needs no network and no pictures of yours: eight free photographs come with lexel. The page is DIR/index.html;
-    the tour ends with a comparison, DIR/report.html.
+    the tour ends with a comparison, DIR/report.html. "emoji" looks for drawings by words with a toy model, and "train"
+    trains one of your own on 200 drawings in two minutes; both need the extra "torch".
     """
+    if name in ("emoji", "train"):
+        return (_emoji if name == "emoji" else _train)(output, as_json=as_json)
     from lexel.cli.tour import Row, compared, one_method, tour
     from lexel.disk import commit_bytes
     from lexel.drawing.terminal import console, escaped, preview, table
@@ -115,6 +123,45 @@ def demo(
     if name is None:
         said += f"\nBeside JPEG, WebP and the baselines: {escaped(str(report))}."
     talk.print(f"{said} Then try:\n\n{shown.after}", soft_wrap=True)
+    return 0
+
+
+def _emoji(output: Path, *, as_json: bool) -> int:
+    """Drawings that come with lexel, found by words."""
+    from lexel.cli import toy
+    from lexel.disk import commit_bytes
+    from lexel.drawing.terminal import console, escaped, table
+    from lexel.settings import settings
+
+    found, written = toy.find(toy.drawings()), output / "emoji.html"
+    commit_bytes(written, toy.page(found).encode())
+    if as_json:
+        document = {"page": str(written), "found": [one.document() for one in found]}
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+        return 0
+    table(console(settings(), sys.stdout), toy.Found.COLUMNS, [one.cells() for one in found])
+    said = f"\nThe drawings lie in {escaped(str(written))}. A toy found them: {TOYS[toy.MODEL]}."
+    console(settings(), sys.stderr).print(said, soft_wrap=True)
+    return 0
+
+
+def _train(output: Path, *, as_json: bool) -> int:
+    """A small model of these drawings, from nothing."""
+    from lexel.cli import learning, toy
+    from lexel.drawing.terminal import console, escaped, progress
+    from lexel.settings import settings
+
+    talk, known = console(settings(), sys.stderr), toy.drawings()
+    with progress(talk, learning.STEPS, noun="steps") as advance:
+        learned = learning.learn(known, output, lambda step: advance(1), steps=learning.STEPS)
+    if as_json:
+        document = {"model": str(learned.model), "before": learned.before, "after": learned.after}
+        print(json.dumps(document, indent=2))
+        return 0
+    shares = f"{learned.before:.1%} before, {learned.after:.1%} after; chance {1 / len(known):.1%}"
+    print(f"R@1 on views of {len(known)} drawings that were held out: {shares}")
+    said = f"\nThe model lies in {escaped(str(learned.model))}, its data beside it: a folder like yours. Then try:\n\n"
+    talk.print(f"{said}lexel new clip mymodel --data photos/\nlexel train mymodel", soft_wrap=True)
     return 0
 
 

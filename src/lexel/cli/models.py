@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from lexel.cli.common import Json
-from lexel.errors import NoMatch
 
 
 def list_models(as_json: Json = False) -> None:
@@ -19,15 +18,16 @@ def list_models(as_json: Json = False) -> None:
     """
     from lexel.drawing.terminal import escaped
     from lexel.loading.hub import here
+    from lexel.shipped import TOYS
 
-    found = [{"name": name, "size": sum(f.stat().st_size for f in folder.rglob("*"))} for name, folder in here()]
+    sizes = {name: sum(f.stat().st_size for f in folder.rglob("*")) for name, folder in here()}
     if as_json:
+        found = [{"name": name, "size": size, "toy": name in TOYS} for name, size in sizes.items()]
         print(json.dumps(found, indent=2))
         return
-    if not found:
-        raise NoMatch("no model is here", hint="lexel models get openai/clip-vit-base-patch32")
-    for model in found:
-        print(f"{escaped(str(model['name']))}  {int(str(model['size'])) / 1e6:,.1f} MB")
+    for name, size in sizes.items():
+        said = f"  a toy: {TOYS[name]}" if name in TOYS else ""
+        print(f"{escaped(name)}  {size / 1e6:,.1f} MB{said}")
 
 
 def get(

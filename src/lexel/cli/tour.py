@@ -43,6 +43,7 @@ SIDE = 512  # pixels of the longest side of a drawing on the page
 FIRST = "astronaut"  # the picture for one method
 AFTER_TOUR = """\
 lexel demo tome
+lexel demo emoji
 lexel methods
 lexel show photo.jpg --with "quadtree(8, 64)" -o leaves.png
 lexel tokenize photos/ --with "patch(16) | tome(r=98)" -o tokens/"""

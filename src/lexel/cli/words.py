@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Model = Annotated[
     str, typer.Option("--model", metavar="NAME", help="org/name of the hub, ./folder, or open_clip:NAME/TAG.")
 ]
+Toy = Annotated[bool, typer.Option("--toy", help="Use a toy model all the same.")]
 SCORES_SHOWN = 3  # labels a picture, in the table that people read
 
 
@@ -27,6 +28,7 @@ def embed(
         int | None, typer.Option(min=1, help="Longest side wanted: JPEGs are decoded at 1/2, 1/4 or 1/8, faster.")
     ] = None,
     overwrite: Overwrite = False,
+    toy: Toy = False,
     as_json: Json = False,
     as_jsonl: Jsonl = False,
 ) -> int:
@@ -48,6 +50,7 @@ def embed(
     from lexel.settings import settings
     from lexel.tokens.meaning import Space
 
+    _refuse_a_toy(model, toy)
     tower = backbone(model)
     space = Space("vectors", tower.embed([]).shape[1], digest=f"{tower.digest} embed", name=f"{model}, embedded")
     pictures = read_inputs(inputs, shrink=shrink)
@@ -70,6 +73,7 @@ def classify(
     ] = None,
     multi: Annotated[bool, typer.Option("--multi", help="Each label by itself: SigLIP can.")] = False,
     scores: Annotated[bool, typer.Option("--scores", help="Plain cosines instead of probabilities.")] = False,
+    toy: Toy = False,
     as_json: Json = False,
     as_jsonl: Jsonl = False,
 ) -> int:
@@ -91,6 +95,7 @@ def classify(
     from lexel.tokens.meaning import Space
     from lexel.towers._dual import Dual
 
+    _refuse_a_toy(model, toy)
     names = _labels(labels)
     said = templates or ["imagenet"]
     encoder = load(model)
@@ -121,6 +126,15 @@ def classify(
     if as_json:
         print(json.dumps({"labels": names, "inputs": found}, indent=2))
     return Account(tuple(lines)).exit
+
+
+def _refuse_a_toy(model: str, toy: bool) -> None:
+    """What a toy says of somebody's pictures looks like an answer. Raises `BadArguments` unless it was asked for."""
+    from lexel.shipped import TOYS
+
+    why = TOYS.get(model.partition("@")[0])
+    if why and not toy:
+        raise BadArguments(f"is a toy: {why}", subject=model, hint="--toy uses it all the same")
 
 
 def _labels(text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """The only network in lexel: a name → a folder on this machine, and a folder → a name.
 
     ./folder, /folder, a Path       that folder; never the network
+    lexel/name                      what comes with lexel; never the network
     org/name, org/name@revision     what `models add` keeps (LEXEL_HOME), what Hugging Face keeps (HF_HOME), else
                                     fetched from the hub
     open_clip:NAME/TAG              the hub's name of an OpenCLIP model
@@ -17,6 +18,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from lexel import shipped
 from lexel.carets import nearest
 from lexel.disk import commit_bytes
 from lexel.errors import LexelError, LoadError, Offline, OutputError, UnknownName
@@ -52,7 +54,7 @@ def checkpoint(name: str | Path) -> Checkpoint:
     if isinstance(name, Path) or name.startswith((".", "/", "~")):
         return Checkpoint.of(Path(name).expanduser(), str(name))
     repo, revision = repository(name)
-    own = added(repo)
+    own = shipped.models().get(repo, added(repo))
     return Checkpoint(own if own.is_dir() else cached(repo, revision) or fetch(repo, revision), name)
 
 
@@ -72,7 +74,7 @@ def here() -> list[tuple[str, Path]]:
     fetched = {home.name.removeprefix("models--").replace("--", "/"): home.name for home in homes}
     found = {repo: folder for repo in fetched if (folder := cached(repo))}
     found |= {"/".join(path.parts[-2:]): path for path in (settings().home / "models").glob("*/*") if path.is_dir()}
-    return sorted(found.items())
+    return sorted((found | shipped.models()).items())
 
 
 def added(repo: str) -> Path:
@@ -97,9 +99,13 @@ def cached(repo: str, revision: str = "main") -> Path | None:
 def fetch(repo: str, revision: str = "main", *, say: Callable[[str], None] = _say) -> Path:
     """Fetch what lexel reads of a model of the hub, and return its folder. What is there already is not fetched again.
 
-    Raises `Offline`, `UnknownName` for a model or revision that is not there or not open, `LoadError` for one without
-    safetensors, `OutputError` for a full disk.
+    What comes with lexel is there. Raises `Offline`, `UnknownName` for a model or revision that is not there or not
+    open, `LoadError` for one without safetensors, `OutputError` for a full disk.
     """
+    if repo.startswith("lexel/"):
+        if repo not in shipped.models():
+            raise UnknownName(f"no model {repo} comes with lexel", hint=nearest(repo, shipped.models()))
+        return shipped.models()[repo]
     if settings().offline:
         raise Offline(f"{repo} is not on this machine, and HF_HUB_OFFLINE forbids to fetch it")
     from lexel.needs import huggingface_hub as hub

@@ -38,7 +38,8 @@ def load(
 ) -> Backbone | Autoencoder:
     """A model with its published weights, in `eval()` and without gradients.
 
-    name     `org/name` or `org/name@revision` of the hub, `./folder` or a safetensors file in it, `open_clip:NAME/TAG`
+    name     `org/name` or `org/name@revision` of the hub, `./folder` or a safetensors file in it, `open_clip:NAME/TAG`,
+             `lexel/name` of what comes with lexel
     device   "auto": an accelerator where there is one, else the CPU; or a name of torch's
     dtype    "auto": float32 on the CPU, elsewhere as most of it is stored. Scale and bias of logits stay float32
     part     "image" or "text": that tower alone

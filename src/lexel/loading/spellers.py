@@ -15,6 +15,7 @@ from lexel.words.bpe import ClipSpeller
 from lexel.words.pieces import PieceSpeller
 from lexel.words.value import Speller, Words
 
+CLIP_FILES = ("tokenizer.json", "vocab.json")
 CLEANERS = {"canonicalize": clean.canonical, "lower": clean.clip}  # of OpenCLIP
 
 
@@ -59,12 +60,16 @@ def plain_clip_words(checkpoint: Checkpoint, length: int) -> Speller | None:
     def make() -> Speller:
         return ClipSpeller.from_folder(checkpoint.folder, clean=clean.clip_plain, length=length)
 
-    return _late(checkpoint, length, ("tokenizer.json", "vocab.json"), make)
+    return _late(checkpoint, length, CLIP_FILES, make)
 
 
-def published_clip_words(checkpoint: Checkpoint, length: int) -> Speller | None:
-    """CLIP as OpenCLIP spells it: the published vocabulary, texts repaired."""
-    return LateSpeller(checkpoint, length, lambda: ClipSpeller.published(length=length))
+def openclip_clip_words(checkpoint: Checkpoint, length: int) -> Speller | None:
+    """CLIP as OpenCLIP spells it, texts repaired: the published vocabulary, or where `hf_tokenizer_name` stands in the
+    settings the files beside it."""
+    settings = checkpoint.fields("open_clip_config.json") or Fields({}, checkpoint.name)
+    if "hf_tokenizer_name" not in settings.table("model_cfg").table("text_cfg"):
+        return LateSpeller(checkpoint, length, lambda: ClipSpeller.published(length=length))
+    return _late(checkpoint, length, CLIP_FILES, lambda: ClipSpeller.from_folder(checkpoint.folder, length=length))
 
 
 def piece_words(checkpoint: Checkpoint, length: int) -> Speller | None:

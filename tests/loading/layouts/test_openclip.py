@@ -10,6 +10,7 @@ from tolerances import close
 
 from lexel.errors import LoadError, MissingKeys
 from lexel.loading.load import load, save
+from lexel.training import fresh
 
 
 def test_openclip_equals_hugging_face(clip, tmp_path):
@@ -155,7 +156,7 @@ def convolutional(folder):
         new = new.replace("fc1", "c_fc").replace("fc2", "c_proj")
         state[new] = value.T if new == "text_projection" else value
     state["logit_scale"] = torch.tensor(2.0)
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     save_file({n: v.contiguous() for n, v in state.items()}, folder / "open_clip_model.safetensors")
     model = OPENCLIP["model_cfg"] | {"vision_cfg": {"image_size": 64, "layers": [1, 2, 1, 1], "width": 8}}
     (folder / "open_clip_config.json").write_text(json.dumps(OPENCLIP | {"model_cfg": model}))
@@ -175,3 +176,20 @@ def test_convolutional_towers_are_read_under_their_own_names_and_written_again(t
     assert all(torch.equal(again.state_dict()[name], value) for name, value in loaded.items())
     assert again.preparation == model.preparation
     assert again.text.config == model.text.config
+
+
+def test_convolutional_towers_keep_a_vocabulary_of_their_own(tmp_path):
+    captions = [f"{color} {thing}" for color in ("red", "blue") for thing in ("cup", "car", "cat")]
+    fresh.speller(captions, vocab_size=530, folder=tmp_path / "native")
+    state, _ = convolutional(tmp_path / "native")
+    state["token_embedding.weight"] = torch.randn(530, 32)
+    save_file({n: v.contiguous() for n, v in state.items()}, tmp_path / "native" / "open_clip_model.safetensors")
+    settings = tmp_path / "native" / "open_clip_config.json"
+    config = json.loads(settings.read_text())
+    config["model_cfg"]["text_cfg"] |= {"vocab_size": 530, "hf_tokenizer_name": "org/name"}
+    settings.write_text(json.dumps(config))
+    model = load(tmp_path / "native")
+    save(model, tmp_path / "again")
+    again = load(tmp_path / "again")
+    assert again.speller(captions).ids.tolist() == model.speller(captions).ids.tolist()
+    assert (again.embed(captions) == model.embed(captions)).all()

@@ -16,7 +16,7 @@ from lexel.errors import LoadError, MissingKeys
 from lexel.loading.detect import Layout, Parts, Shapes, sides
 from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts._huggingface import checked
-from lexel.loading.spellers import openclip_piece_words, published_clip_words
+from lexel.loading.spellers import openclip_clip_words, openclip_piece_words
 from lexel.loading.table import Table, depth
 from lexel.nn.positions import Resampling
 from lexel.pictures.published import clip, siglip
@@ -81,6 +81,7 @@ TRUNK = Table.of("""
 """)
 TRUNK += TRUNK_BLOCK.under("image.transformer.blocks.*", "visual.trunk.blocks.*")
 
+PUBLISHED = 49408  # tokens of the vocabulary that OpenCLIP has without a file
 POSITIONS = Resampling("bicubic", antialias=True)
 TANH = "gelu_pytorch_tanh"
 
@@ -157,6 +158,8 @@ def _convolution_settings(parts: Parts) -> dict[str, JSON]:
         "layers": text.blocks.depth,
         "mlp_ratio": text.blocks.hidden / text.blocks.width,
     }
+    if text.vocab_size != PUBLISHED:
+        words["hf_tokenizer_name"] = "."  # that beside it
     vision: dict[str, JSON] = {"layers": [*image.blocks], "width": image.width, "image_size": image.grid * 32}
     model: dict[str, JSON] = {"embed_dim": image.embed_dim, "vision_cfg": vision, "text_cfg": words}
     return {"model_cfg": model | {"quick_gelu": text.blocks.activation == "quick_gelu"}}
@@ -241,7 +244,7 @@ LAYOUTS = [
         parts=_clip_parts,
         image="lexel.towers.clip:ClipImage",
         text="lexel.towers.clip:ClipText",
-        speller=published_clip_words,
+        speller=openclip_clip_words,
     ),
     Layout(
         "CLIP (OpenCLIP, custom text)",
@@ -253,7 +256,7 @@ LAYOUTS = [
         parts=_clip_parts,
         image="lexel.towers.clip:ClipImage",
         text="lexel.towers.clip:ClipText",
-        speller=published_clip_words,
+        speller=openclip_clip_words,
     ),
     Layout(
         "CLIP with convolutions (OpenCLIP)",
@@ -265,7 +268,7 @@ LAYOUTS = [
         parts=_convolution_parts,
         image="lexel.towers._modified_resnet:ModifiedResNet",
         text="lexel.towers.clip:ClipText",
-        speller=published_clip_words,
+        speller=openclip_clip_words,
         settings=_convolution_settings,
     ),
     Layout(
@@ -277,7 +280,7 @@ LAYOUTS = [
         parts=_openai_parts,
         image="lexel.towers.clip:ClipImage",
         text="lexel.towers.clip:ClipText",
-        speller=published_clip_words,
+        speller=openclip_clip_words,
     ),
     Layout(
         "SigLIP (OpenCLIP)",
