@@ -81,7 +81,11 @@ def test_a_link_in_a_zip_is_skipped() -> None:
     assert account(buffer.getvalue()) == [("!a.jpg", "NotAFile"), ("!b.jpg", "done")]
 
 
-@pytest.mark.parametrize("data", [tar([]), zipped([]), tar([], "w:gz"), zipped([("folder/", b"")]), bytes(10_240)])
+@pytest.mark.parametrize(
+    "data",
+    [tar([]), zipped([]), tar([], "w:gz"), zipped([("folder/", b"")]), bytes(10_240)],
+    ids=["tar", "zip", "tar.gz", "folder", "zeros"],
+)
 def test_an_archive_without_a_file_is_failed(data: bytes) -> None:
     assert account(data) == [("", "EmptyArchive")]
 
