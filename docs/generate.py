@@ -47,7 +47,9 @@ PIPELINE, PICTURE = "patch(16) | tome(r=98)", "chelsea"
 KINDS = {
     "partitions": "Tokenizers without torch",
     "reducers": "Selectors: fewer tokens in the same space",
+    "quantizers": "Quantizers: vectors to codes and back, inside autoencoders",
     "towers": "Families of towers: their models are named in a pipeline, and loaded",
+    "autoencoders": "Families of autoencoders: their models are too, and give pictures back",
 }
 
 

@@ -146,7 +146,7 @@ def test_doctor_is_silent_about_torchvision_where_it_is_not(tmp_path, monkeypatc
     assert checks._torchvision() == []
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [m.name for m in registry.methods() if m.room != "quantizers"])
 def test_every_method_has_a_worked_example_that_runs(name, capsys, tmp_path):
     assert name in example(name)
     assert about.demo(name, None, tmp_path, as_json=True) == 0
@@ -168,6 +168,11 @@ def test_a_method_without_a_worked_example_says_what_to_do_instead():
 
     with registry.temporary("silent", Silent), pytest.raises(BadArguments, match="shows no worked example"):
         example("silent")
+
+
+def test_of_a_quantizer_alone_nothing_is_shown():
+    with pytest.raises(BadArguments, match="fsq is a quantizer: it works inside an autoencoder"):
+        example("fsq")
 
 
 def test_demo_takes_a_picture_of_yours_and_escapes_its_name(tmp_path, capsys):

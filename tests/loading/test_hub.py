@@ -176,6 +176,43 @@ def test_a_model_that_was_added_comes_before_the_hubs(remote, clip_folder):
     assert (REPO, folder) in hub.here()
 
 
+def test_a_model_is_published_in_one_commit(monkeypatch, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    sent = []
+
+    def create_repo(self, repo, *, private, exist_ok):
+        sent.append((repo, private, exist_ok))
+        return f"hub/{repo}"
+
+    def create_commit(self, repo, operations, *, commit_message):
+        sent.append({one.path_in_repo: one.path_or_fileobj for one in operations})
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", create_repo)
+    monkeypatch.setattr(huggingface_hub.HfApi, "create_commit", create_commit)
+    files = {"model.safetensors": tmp_path / "model.safetensors", "README.md": b"# card"}
+    assert hub.publish(files, REPO, private=True) == "hub/org/tiny"
+    assert sent == [(REPO, True, True), {"README.md": b"# card", "model.safetensors": str(files["model.safetensors"])}]
+
+
+def test_nothing_is_published_where_it_must_not(monkeypatch):
+    def create_repo(self, repo, **how):
+        raise error
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", create_repo)
+    error = http_error(huggingface_hub.errors.HfHubHTTPError)
+    with pytest.raises(UnknownName, match="does not let us write to org/tiny: no\nHF_TOKEN"):
+        hub.publish({}, REPO)
+    error = ConnectionError("no")
+    with pytest.raises(Offline, match="org/tiny: the hub cannot be reached"):
+        hub.publish({}, REPO)
+    for name in ("tiny", "org/tiny@main"):
+        with pytest.raises(UnknownName, match="names no repository"):
+            hub.publish({}, name)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(Offline, match="HF_HUB_OFFLINE forbids"):
+        hub.publish({}, REPO)
+
+
 def test_what_comes_with_lexel_is_here_without_a_network(monkeypatch):
     fails(monkeypatch, AssertionError("nobody asks the hub"))
     folder = hub.checkpoint("lexel/emoji-demo").folder

@@ -1,13 +1,9 @@
-"""Bits as stored; codes of fixed length; entropy against its definition."""
-
-import math
+"""Bits as stored; codes of fixed length."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from lexel.measures.bits import bits, bits_per_pixel, code_bits, usage
+from lexel.measures.bits import bits, bits_per_pixel, code_bits
 from lexel.partitions.patch import Patch
 from lexel.partitions.quadtree import Quadtree
 from lexel.partitions.superpixel import Superpixel
@@ -55,24 +51,3 @@ def test_several_codebooks_add_up():
 def test_no_picture_has_no_rate():
     with pytest.raises(ValueError, match="no pictures"):
         bits_per_pixel(Patch(8).tokenize([]))
-
-
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=60))
-def test_entropy_perplexity_and_use_are_what_they_say(codes):
-    [found] = usage(coded(codes, 10))
-    share = [codes.count(code) / len(codes) for code in set(codes)]
-    assert math.isclose(found.entropy, -sum(p * math.log2(p) for p in share), abs_tol=1e-12)
-    assert math.isclose(found.perplexity, 2**found.entropy)
-    assert found.used == len(share) / 10
-
-
-def test_each_codebook_has_its_use():
-    once, all_ = usage(coded([[0, 0], [0, 1]], 4, 2))
-    assert (once.entropy, once.perplexity, once.used) == (0.0, 1.0, 0.25)
-    assert (all_.entropy, all_.perplexity, all_.used) == (1.0, 2.0, 1.0)
-
-
-@pytest.mark.parametrize("tokens", [on_grids((1, 2)), coded([], 4)], ids=["vectors", "none"])
-def test_use_is_of_codes(tokens):
-    with pytest.raises(ValueError, match="usage is of codes"):
-        usage(tokens)

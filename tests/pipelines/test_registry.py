@@ -50,7 +50,7 @@ def test_an_unknown_name_offers_the_nearest_or_all():
     with pytest.raises(UnknownName) as caught:
         find("tomme")
     assert str(caught.value) == "no method is called tomme\ndid you mean tome?"
-    with pytest.raises(UnknownName, match=r"the methods are grid, .*tome"):
+    with pytest.raises(UnknownName, match=r"the methods are bsq, .*tome"):
         find("zzzzzz")
 
 

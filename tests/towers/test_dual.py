@@ -75,7 +75,7 @@ def test_no_pictures_and_no_texts_are_no_rows(clip_model):
 
 def test_batches_do_not_matter(clip_model, monkeypatch):
     whole, words = clip_model.tokenize(PICTURES), clip_model.embed(TEXTS)
-    monkeypatch.setattr("lexel.towers._backbone.PICTURES", 2)
+    monkeypatch.setattr("lexel.nn.prepared.PICTURES", 2)
     monkeypatch.setattr("lexel.towers._dual.TEXTS", 1)
     assert close(clip_model.tokenize(PICTURES).data, whole.data, tolerance=1e-6)
     assert close(clip_model.embed(TEXTS), words, tolerance=1e-6)

@@ -47,7 +47,8 @@ def test_a_clip_is_trained_measured_and_told(trained, shapes):
     went, again = go(folder)
     assert went.exit == 3  # a picture is cut
     assert (went.model, went.steps) == (folder / "model", 15)
-    assert said.splitlines()[-2].startswith("trained, measured on 8 pairs that it never saw: R@1 text → picture ")
+    assert said.splitlines()[-2].startswith("result  R@1 text → picture ")
+    assert said.splitlines()[-2].endswith(" %, 8 held out")
     assert "goes on after 15 of 15 steps" in again
     lines = told(folder)
     assert [line["step"] for line in lines if line["measures"]] == [0, 5, 10, 15]
@@ -170,7 +171,7 @@ def test_other_settings_are_another_run(trained, shapes, tmp_path):
 def test_a_batch_is_no_larger_than_the_data(shapes, tmp_path):
     folder = begin("clip", tmp_path / "mine", shapes, batch=1000, chunk=0)
     _, said = go(folder, dry_run=True)
-    assert "run.batch is 1,000; 41 are as many as fit into one" in said
+    assert "a batch is 41, not 1,000: there are no more pairs" in said
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import io
 import pytest
 
 from lexel.drawing.terminal import console
+from lexel.errors import TrainingError
 from lexel.settings import Settings
 from lexel.training.log import Log
 from lexel.training.watch import EVERY, LINES, Course, Watching
@@ -110,6 +111,15 @@ def test_failures_are_said_and_logged_and_drawn(screen, tmp_path):
     assert (step, name) == (60, "temperature stuck")
     assert "temperature stuck. Cosines are multiplied by 100" in said.getvalue()
     assert "temperature stuck" in (tmp_path / "curve.html").read_text(encoding="utf-8")
+
+
+def test_numbers_that_are_not_finite_are_a_failure_with_a_name(screen):
+    watch, _, log = screen()
+    with watch:
+        watch.step(1, LOSSES, FACTS)
+    with pytest.raises(TrainingError), watch:
+        raise TrainingError("step 2: not finite: loss nan")
+    assert log.history().failures == [(1, "not finite", "step 2: not finite: loss nan")]
 
 
 def test_use_of_the_machine_is_said_where_its_peak_is_known(screen):

@@ -14,6 +14,7 @@ from lexel.errors import BadArguments, LexelError
 if TYPE_CHECKING:
     from lexel.pictures.picture import Picture, Pictures, Refusal, Source
     from lexel.runs.account import Account
+    from lexel.towers._backbone import Backbone
 
 Inputs = Annotated[list[str], typer.Argument(metavar="PICTURE", help="Files, folders, globs, tars, zips; - is stdin.")]
 With = Annotated[str, typer.Option("--with", metavar="PIPELINE", help='How, such as "patch(16) | tome(r=98)".')]
@@ -64,6 +65,17 @@ def watched(pictures: "Pictures") -> tuple["Pictures", "list[Refusal]"]:
             yield source
 
     return replace(pictures, decode=decode, walk=walk), refused
+
+
+def backbone(model: str) -> "Backbone":
+    """The image tower of that name. Raises `BadArguments` for a model that gives no vector a picture."""
+    from lexel.loading.load import load
+    from lexel.towers._backbone import Backbone
+
+    tower = load(model, part="image")
+    if not isinstance(tower, Backbone):
+        raise BadArguments("gives no vector a picture", subject=model, hint="lexel tokenize takes what it gives")
+    return tower
 
 
 def tell(account: "Account", output: Path, *, as_json: bool, as_jsonl: bool) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lexel.cli.common import FAILURES_SHOWN, Json, Jsonl
+from lexel.cli.common import FAILURES_SHOWN, Json, Jsonl, backbone
 from lexel.errors import BadArguments
 
 if TYPE_CHECKING:
@@ -177,10 +177,9 @@ def probe(
     from lexel.evals.probes import NEIGHBOURS, TEMPERATURE, LinearProbe, features, knn_scores
     from lexel.evals.result import Result, seen
     from lexel.evals.zero_shot import accuracy
-    from lexel.loading.load import load
     from lexel.training.data import Pairs, pictures_only, split
 
-    encoder, opened = load(model, part="image"), pictures_only(folder)
+    encoder, opened = backbone(model), pictures_only(folder)
     classes = classes_of(opened)
     others: Pairs
     known, others = (opened, pictures_only(test)) if test else split(opened, len(opened) // SPARE)

@@ -173,9 +173,13 @@ def example(name: str) -> str:
 
     example("tome")  →  "patch(16) | tome(r=98)"
 
-    Raises `UnknownName`, and `BadArguments` where the docstring shows no call that can be made.
+    Raises `UnknownName`, and `BadArguments` for a quantizer, of which nothing is to be seen alone, and where the
+    docstring shows no call that can be made.
     """
     said = find(name).__doc__ or ""
+    if any(method.room == "quantizers" for method in methods() if method.name == name):
+        hint = f"lexel methods {name} says what it does"
+        raise BadArguments(f"{name} is a quantizer: it works inside an autoencoder", hint=hint)
     for call in re.findall(rf"(?<![\w.]){re.escape(name)}\((?:[^()]|\([^()]*\))*\)", said):
         for text in (call, f"patch(16) | {call}"):
             with contextlib.suppress(PipelineError):

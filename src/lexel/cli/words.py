@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lexel.cli.common import Inputs, Json, Jsonl, Overwrite, read_inputs, tell
+from lexel.cli.common import Inputs, Json, Jsonl, Overwrite, backbone, read_inputs, tell
 from lexel.errors import BadArguments
 
 if TYPE_CHECKING:
@@ -44,7 +44,6 @@ def embed(
     """
     from lexel import __version__
     from lexel.drawing.terminal import console, progress
-    from lexel.loading.load import load
     from lexel.needs import pyarrow  # noqa: F401  before an hour of work, not after it
     from lexel.runs.manifest import Job, tokenize
     from lexel.runs.vectors import Vectors, one_each
@@ -52,7 +51,7 @@ def embed(
     from lexel.tokens.meaning import Space
 
     _refuse_a_toy(model, toy)
-    tower = load(model, part="image")
+    tower = backbone(model)
     space = Space("vectors", tower.embed([]).shape[1], digest=f"{tower.digest} embed", name=f"{model}, embedded")
     pictures = read_inputs(inputs, shrink=shrink)
     job = Job(f"embed {model}", __version__, f"weights={tower.digest}, shrink={shrink}", pictures.fingerprint())

@@ -1,1 +1,1 @@
-"""Linear layers and attention, each one stateless function."""
+"""Linear layers, attention, nearest codes, each one stateless function."""

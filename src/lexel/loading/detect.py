@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lexel.errors import MissingKeys, UnknownLayout, WrongShape
-from lexel.loading.files import CONFIGS, JSON, Checkpoint, Fields, Tensors
+from lexel.loading.files import CONFIGS, JSON, WEIGHTS, Checkpoint, Fields, Tensors
 from lexel.loading.table import Table
 from lexel.pictures.prepare import Preparation
 from lexel.words.value import Speller
@@ -35,6 +35,14 @@ LAYOUTS = (
     "swinv2",
     "pvt",
     "resnet",
+    "dcae",
+    "chameleon",
+    "emu3",
+    "janus",
+    "dvae",
+    "vqvae2",
+    "vqgan",
+    "autoencoder_kl",
 )
 
 Shapes = dict[str, tuple[int, ...]]
@@ -58,9 +66,11 @@ class Layout:
 
     name       as messages say it
     file       where the settings are; "" where its tensors say everything
+    prepares   whether what a folder says of preparing pictures is said of this model
+    weights    the file that `lexel.save` puts the tensors in
     family     whether these settings are of it
     marks      a key of every file that holds an image tower, and one of every other
-    keys       ours and theirs
+    keys       ours and theirs; where it depends on the sizes, of what `parts` says
     parts      settings and shapes → configs
     image      "module:Class" of the image tower; imported when it is built
     text       …and of the text tower: the model is a `Dual`; "" where the family knows no words
@@ -76,7 +86,7 @@ class Layout:
     file: str
     family: Callable[[Fields], bool]
     marks: tuple[str, ...]
-    keys: Table
+    keys: Table | Callable[[Parts], Table]
     parts: Callable[[Fields, Shapes], Parts]
     image: str
     text: str = ""
@@ -86,6 +96,12 @@ class Layout:
     prefixes: tuple[str, ...] = ("",)
     unused: tuple[str, ...] = ()
     settings: Callable[[Parts], dict[str, JSON]] | None = None
+    weights: str = WEIGHTS[0]
+    prepares: bool = True
+
+    def table(self, parts: Parts) -> Table:
+        """The keys of a model with these parts."""
+        return self.keys if isinstance(self.keys, Table) else self.keys(parts)
 
     def marked(self, tensors: Tensors) -> bool:
         """Whether the keys of a file are of it."""
@@ -150,6 +166,7 @@ def _kind(fields: Fields) -> str:
     trunk = fields.table("model_cfg").table("vision_cfg").values.get("timm_model_name")
     kind = (
         fields.values.get("model_type")
+        or fields.values.get("_class_name")
         or fields.values.get("architectures")
         or fields.values.get("architecture")
         or trunk

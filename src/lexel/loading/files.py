@@ -4,7 +4,7 @@
     preprocessor_config.json        how pictures are prepared
     model.safetensors               all tensors, or …
     model.safetensors.index.json    … which file holds which: shards, all of them in the same folder
-    open_clip_model.safetensors     of OpenCLIP
+    open_clip_model.safetensors     of OpenCLIP; diffusion_pytorch_model.safetensors of diffusers
 
 A pickle (`.bin`, `.pt`, `.pkl`, …) is a program: opening it runs it. It is refused by name, whatever is in it.
 Messages say the file as the caller named it, never where it lies on this machine.
@@ -32,8 +32,9 @@ else:
     JSON = object  # what checks shapes in tests cannot follow a type into itself
 
 INDEX = ".index.json"
-WEIGHTS_OF = {"config.json": "model.safetensors", "open_clip_config.json": "open_clip_model.safetensors"}
-CONFIGS, WEIGHTS = tuple(WEIGHTS_OF), tuple(WEIGHTS_OF.values())
+CONFIGS = ("config.json", "open_clip_config.json")
+DIFFUSERS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors")
+WEIGHTS = ("model.safetensors", "open_clip_model.safetensors", *DIFFUSERS)  # the first that is there counts
 
 JSON_SIZE = 64 << 20  # bytes; the index of the largest published model has 3 MB
 LARGEST = 1 << 24  # of a number in a config: wider than any vocabulary

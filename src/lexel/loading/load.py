@@ -13,13 +13,15 @@ import shutil
 from pathlib import Path
 from typing import Literal
 
+from lexel.autoencoders._autoencoder import Autoencoder
 from lexel.disk import commit, commit_bytes
 from lexel.errors import BadArguments, LoadError
 from lexel.loading import hub, processor
 from lexel.loading.detect import Layout, Parts, detect, layouts
-from lexel.loading.files import JSON, WEIGHTS_OF, Checkpoint, Tensors
+from lexel.loading.files import JSON, Checkpoint, Tensors
 from lexel.loading.fill import fill, places
 from lexel.loading.spellers import LateSpeller
+from lexel.loading.table import Table
 from lexel.needs import torch
 from lexel.towers._backbone import Backbone
 from lexel.towers._dual import Dual
@@ -33,7 +35,7 @@ def load(
     device: str = "auto",
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
     part: Literal["image", "text"] | None = None,
-) -> Backbone:
+) -> Backbone | Autoencoder:
     """A model with its published weights, in `eval()` and without gradients.
 
     name     `org/name` or `org/name@revision` of the hub, `./folder` or a safetensors file in it, `open_clip:NAME/TAG`,
@@ -42,7 +44,8 @@ def load(
     dtype    "auto": float32 on the CPU, elsewhere as most of it is stored. Scale and bias of logits stay float32
     part     "image" or "text": that tower alone
 
-    A model of pictures and words is a `Dual`, one of several stages a `Hierarchy`; both are backbones.
+    A model of pictures and words is a `Dual`, one of several stages a `Hierarchy`; both are backbones. What gives
+    pictures back is an `Autoencoder`.
 
     Raises `UnknownName` and `Offline`, `LoadError` for a broken file, and of its kinds `UnknownLayout` for another
     family, `MissingKeys` for tensors missing and left over, `WrongShape`, `UnsafeFile` for pickles.
@@ -58,7 +61,7 @@ def load(
     layout, settings, tensors = detect(checkpoint, Tensors.of(checkpoint.weights()))
     parts = layout.parts(settings, tensors.shapes)
     whole = _built(layout, parts, checkpoint, tensors)
-    found = places(whole, layout.keys, tensors, subject=checkpoint.name, unused=layout.unused)
+    found = places(whole, layout.table(parts), tensors, subject=checkpoint.name, unused=layout.unused)
     half = Parts(parts.image if part != "text" else None, parts.text if part != "image" else None, parts.preparation)
     if half.image is None and half.text is None:
         raise LoadError(f"has no {part} tower", subject=checkpoint.name)
@@ -68,39 +71,41 @@ def load(
     return model.eval().requires_grad_(False)
 
 
-def save(model: Backbone, folder: str | Path) -> None:
+def save(model: Backbone | Autoencoder, folder: str | Path) -> None:
     """Write a model to `folder` as its family publishes it: config.json, model.safetensors, and how to prepare.
 
     The words go with it where it was loaded from a folder that has them. What is there under these names is replaced.
     Raises `LoadError` for a model whose family has no such layout, `OutputError` when the disk is full.
     """
     folder = Path(folder)
-    layout, settings = _layout_of(model)
+    layout, keys, settings = _layout_of(model)
     state: dict[str, torch.Tensor] = {}
     for ours, value in model.state_dict().items():
-        state |= layout.keys.stored(ours, value.detach())
+        state |= keys.stored(ours, value.detach())
     from safetensors.torch import save_file
 
-    with commit(folder / WEIGHTS_OF[layout.file]) as temporary:
+    with commit(folder / layout.weights) as temporary:
         save_file(state, temporary, metadata={"format": "pt"})
     files = {layout.file: settings}
     if layout.file == processor.OPENCLIP:
         settings["preprocess_cfg"] = processor.written_openclip(model.preparation)
-    elif model.image is not None:
-        files[processor.FILE] = processor.written(model.preparation)
+    elif model.image is not None and (said := processor.written(model.preparation)):
+        files[processor.FILE] = said
     for name, values in files.items():
         commit_bytes(folder / name, (json.dumps(values, indent=2, sort_keys=True) + "\n").encode())
     if isinstance(model, Dual) and isinstance(model.speller, LateSpeller):
         _copy_words(model.speller.checkpoint, folder)
 
 
-def _built(layout: Layout, parts: Parts, checkpoint: Checkpoint, tensors: Tensors) -> Backbone:
+def _built(layout: Layout, parts: Parts, checkpoint: Checkpoint, tensors: Tensors) -> Backbone | Autoencoder:
     """The model without memory."""
-    preparation = processor.preparation(checkpoint, family=parts.preparation)
+    preparation = parts.preparation
+    if layout.prepares:
+        preparation = processor.preparation(checkpoint, family=preparation)
     with torch.device("meta"):
         image = _class(layout.image)(parts.image) if parts.image else None
         if not layout.text:
-            model: Backbone = _class(layout.model)(
+            model: Backbone | Autoencoder = _class(layout.model)(
                 image, preparation=preparation, name=checkpoint.name, digest=tensors.digest
             )
             return model
@@ -125,14 +130,14 @@ def _class(named: str) -> type:
     return found
 
 
-def _layout_of(model: Backbone) -> tuple[Layout, dict[str, JSON]]:
-    """The layout that a model is written in, and its settings."""
+def _layout_of(model: Backbone | Autoencoder) -> tuple[Layout, Table, dict[str, JSON]]:
+    """The layout that a model is written in, its keys and its settings."""
     text = model.text if isinstance(model, Dual) else None
     towers = {f"{type(tower).__module__}:{type(tower).__name__}" for tower in (model.image, text) if tower}
     parts = Parts(getattr(model.image, "config", None), getattr(text, "config", None), model.preparation)
     for layout in layouts():
         if layout.settings and towers <= {layout.image, layout.text} and (said := layout.settings(parts)):
-            return layout, said
+            return layout, layout.table(parts), said
     raise LoadError(f"no published layout holds {' and '.join(sorted(towers))}", subject=model.name)
 
 

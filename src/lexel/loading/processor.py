@@ -14,6 +14,7 @@ from lexel.loading.files import JSON, Checkpoint, Fields
 from lexel.pictures.prepare import (
     CLIP_MEAN,
     CLIP_STD,
+    Area,
     Longest,
     LongestEdge,
     Patches,
@@ -21,6 +22,7 @@ from lexel.pictures.prepare import (
     Resize,
     Shortest,
     Squash,
+    Within,
 )
 from lexel.pictures.published import imagenet
 
@@ -47,7 +49,12 @@ def preparation(checkpoint: Checkpoint, *, family: Preparation) -> Preparation:
 
 
 def written(preparation: Preparation) -> dict[str, JSON]:
-    """`preprocessor_config.json` for a preparation that `transformers` can repeat."""
+    """`preprocessor_config.json` for a preparation that `transformers` can repeat.
+
+    {} for that of autoencoders, which no processor repeats: their config.json says the size.
+    """
+    if isinstance(preparation.resize, Within):
+        return {}
     settings: dict[str, JSON] = {
         "do_rescale": True,
         "do_normalize": True,
@@ -69,6 +76,10 @@ def written(preparation: Preparation) -> dict[str, JSON]:
     if isinstance(preparation.resize, Patches):
         kind = "Siglip2ImageProcessor"
         settings |= {"patch_size": preparation.resize.patch_size, "max_num_patches": preparation.resize.most}
+    elif isinstance(preparation.resize, Area):
+        kind = "Emu3ImageProcessor"
+        settings["spatial_factor"] = preparation.resize.cell
+        settings |= {"min_pixels": preparation.resize.least, "max_pixels": preparation.resize.most}
     elif isinstance(preparation.resize, Squash):
         kind = "SiglipImageProcessor"
         settings["size"] = {"height": preparation.resize.size[0], "width": preparation.resize.size[1]}
@@ -132,6 +143,10 @@ def _resize(settings: Fields, family: Preparation) -> Resize | None:
     if isinstance(family.resize, Patches):
         most = settings.count("max_num_patches", family.resize.most)
         return Patches(settings.count("patch_size", family.resize.patch_size), most)
+    if isinstance(family.resize, Area):
+        cell = settings.count("spatial_factor", family.resize.cell)
+        least = settings.count("min_pixels", family.resize.least)
+        return Area(cell, least, settings.count("max_pixels", family.resize.most))
     if "size" not in settings:
         return family.resize
     if isinstance(family.resize, LongestEdge):

@@ -58,7 +58,9 @@ FORMS = {
     "[1,1,D]": Form(lambda x: x.flatten(), lambda x: x[None, None]),
     "[1,N,D]": Form(lambda x: x.flatten(0, -2), lambda x: x[None]),
     "[1,h,w,D]": Form(lambda x: x.flatten(0, -2), _raster),
-    "[O,D,1,1]": Form(lambda x: x.flatten(1), lambda x: x[:, :, None, None]),
+    "[O,D,1,1]": Form(  # its bias is as it is
+        lambda x: x.flatten(1) if x.ndim > 1 else x, lambda x: x[:, :, None, None] if x.ndim > 1 else x
+    ),
     "[q,k,v]": Form(_without_keys, _with_keys),
     "[D,P·P·3]": Form(_patches, lambda x: x.permute(0, 2, 3, 1).flatten(1)),
 }

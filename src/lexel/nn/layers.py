@@ -67,7 +67,8 @@ class QuickGELU(torch.nn.Module):
 def activation(name: str) -> torch.nn.Module:
     """The activation that published configs call `name`; raises `KeyError` for another one.
 
-    `gelu` is the exact form, `gelu_pytorch_tanh` and `gelu_new` its approximation, `silu` is x · σ(x).
+    `gelu` is the exact form, `gelu_pytorch_tanh` and `gelu_new` its approximation, `silu` is x · σ(x),
+    `relu` max(x, 0).
     """
     return {
         "quick_gelu": QuickGELU(),
@@ -75,6 +76,7 @@ def activation(name: str) -> torch.nn.Module:
         "gelu_pytorch_tanh": torch.nn.GELU("tanh"),
         "gelu_new": torch.nn.GELU("tanh"),
         "silu": torch.nn.SiLU(),
+        "relu": torch.nn.ReLU(),
     }[name]
 
 

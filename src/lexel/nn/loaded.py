@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar, cast
 from lexel.needs import torch
 
 if TYPE_CHECKING:
+    from lexel.autoencoders._autoencoder import Autoencoder
     from lexel.towers._backbone import Backbone
 
 M = TypeVar("M", bound=torch.nn.Module)
@@ -37,7 +38,7 @@ class Loaded(torch.nn.Module):
         """`lexel.save(self, folder)`, likewise."""
         import lexel
 
-        lexel.save(cast("Backbone", self), os.fspath(folder))
+        lexel.save(cast("Backbone | Autoencoder", self), os.fspath(folder))
 
 
 def changed(module: T, **parts: object) -> T:

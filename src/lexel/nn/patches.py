@@ -7,7 +7,7 @@ from lexel.kernels.linear import linear
 from lexel.needs import torch
 from lexel.ragged.packed import Packed
 from lexel.ragged.torch_ops import splits_of
-from lexel.shapes import Float
+from lexel.shapes import Float, Num
 from lexel.tokens.meaning import Kind
 
 Pixels = torch.Tensor | Sequence[torch.Tensor]  # [B, 3, H, W], or a list of [3, H, W] of any sizes
@@ -47,7 +47,7 @@ def checked(batch: Pixels, smallest: int) -> list[Float[torch.Tensor, "3 H W"]]:
     return pictures
 
 
-def packed(x: Float[torch.Tensor, "N D"], grids: Sequence[tuple[int, int]], *, first: Sequence[Kind] = ()) -> Packed:
+def packed(x: Num[torch.Tensor, "N *D"], grids: Sequence[tuple[int, int]], *, first: Sequence[Kind] = ()) -> Packed:
     """Tokens of pictures that each have tokens of the kinds `first`, and then the cells of their raster."""
     counts = [len(first) + h * w for h, w in grids]
     kind = [kind for h, w in grids for kind in (*first, *(Kind.REGION,) * (h * w))]

@@ -34,13 +34,6 @@ def prepared(picture: Picture, to: int | tuple[int, int] | None) -> UInt8[Array,
     return picture.pixels if size == native else pillow_bicubic(picture.pixels, size)
 
 
-def padded(pixels: UInt8[Array, "H W 3"], side: int) -> UInt8[Array, "H2 W2 3"]:
-    """Sides brought to a multiple of `side` by repeating the last pixel right and below."""
-    height, width = pixels.shape[:2]
-    missing = -height % side, -width % side
-    return np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge") if any(missing) else pixels
-
-
 def cells(pixels: UInt8[Array, "H W 3"], side: int) -> UInt8[Array, "h w P P2 3"]:
     """Pixels whose sides divide by `side`, as squares row by row: a view, no copy."""
     h, w = pixels.shape[0] // side, pixels.shape[1] // side

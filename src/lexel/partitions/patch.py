@@ -17,8 +17,9 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 
 from lexel.errors import TokensError
-from lexel.partitions._cells import cells, check_sizes, cropped, joined, padded, picture_of, prepared
+from lexel.partitions._cells import cells, check_sizes, cropped, joined, picture_of, prepared
 from lexel.pictures.picture import Picture
+from lexel.pictures.resize import padded
 from lexel.tokens.meaning import Space
 from lexel.tokens.protocols import stage_text
 from lexel.tokens.raster import raster_tokens

@@ -21,8 +21,9 @@ from itertools import pairwise
 import numpy as np
 
 from lexel.errors import BadArguments, TokensError
-from lexel.partitions._cells import cells, check_sizes, cropped, joined, padded, picture_of
+from lexel.partitions._cells import cells, check_sizes, cropped, joined, picture_of
 from lexel.pictures.picture import Picture
+from lexel.pictures.resize import padded
 from lexel.shapes import Array, UInt8
 from lexel.tokens.meaning import Space
 from lexel.tokens.raster import raster_tokens

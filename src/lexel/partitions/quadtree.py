@@ -22,9 +22,9 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 
 from lexel.errors import BadArguments, TokensError
-from lexel.partitions._cells import cells, check_sizes, cropped, padded, picture_of
+from lexel.partitions._cells import cells, check_sizes, cropped, picture_of
 from lexel.pictures.picture import Picture
-from lexel.pictures.resize import fit, pillow_box
+from lexel.pictures.resize import fit, padded, pillow_box
 from lexel.shapes import Array, Bool, Float, Num, UInt8
 from lexel.tokens.meaning import PictureTable, Space, edges
 from lexel.tokens.protocols import stage_text

@@ -8,7 +8,9 @@
     Shortest     the shorter side becomes so long, the longer in proportion, truncated      CLIP
     Longest      the whole picture fits, rounded; what is left over is filled: a letterbox   OpenCLIP "longest"
     LongestEdge  the longer side becomes so long, the shorter in proportion, one half up     SAM
+    Within       the longer side becomes no longer than that; a smaller picture stays        autoencoders
     Squash       exactly this size, whatever the aspect                                      SigLIP, ViT
+    Area         so many pixels at least and at most, whole cells, the aspect nearly kept    Emu3
     Patches      whole patches, at most so many, the aspect nearly kept                      NaFlex
 
 Equal to the Pillow backend of `transformers` bit by bit: uint8 is resized by Pillow, a crop that is larger than the
@@ -27,6 +29,7 @@ from PIL import Image
 
 from lexel.errors import BadArguments
 from lexel.pictures.picture import Picture
+from lexel.pictures.resize import fit, padded
 from lexel.shapes import Array, Float, Num, UInt8
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -75,6 +78,17 @@ class LongestEdge:
 
 
 @dataclass(frozen=True)
+class Within:
+    """The longer side becomes at most `edge`, the shorter stays in proportion, rounded; no picture grows."""
+
+    edge: int
+
+    def target(self, size: Size) -> Size:
+        """The (height, width) that a picture of (height, width) is resized to."""
+        return fit(size, self.edge)
+
+
+@dataclass(frozen=True)
 class Squash:
     """Exactly `size` (height, width); the aspect is lost."""
 
@@ -112,14 +126,37 @@ class Patches:
         return height, width
 
 
-Resize = Shortest | Longest | LongestEdge | Squash | Patches
+@dataclass(frozen=True)
+class Area:
+    """Sides of whole cells, together `least` to `most` pixels, the aspect nearly kept; the published rule.
+
+    Of a picture like a thread, which the original refuses, the shorter side is one cell.
+    """
+
+    cell: int
+    least: int
+    most: int
+
+    def target(self, size: Size) -> Size:
+        """The (height, width) that a picture of (height, width) is resized to."""
+        height, width = (round(side / self.cell) * self.cell for side in size)
+        if height * width > self.most:
+            shrink = math.sqrt(size[0] * size[1] / self.most)
+            height, width = (max(1, math.floor(side / shrink / self.cell)) * self.cell for side in size)
+        elif height * width < self.least:
+            grow = math.sqrt(self.least / (size[0] * size[1]))
+            height, width = (math.ceil(side * grow / self.cell) * self.cell for side in size)
+        return height, width
+
+
+Resize = Shortest | Longest | LongestEdge | Within | Squash | Area | Patches
 
 
 @dataclass(frozen=True)
 class Preparation:
     """How one family prepares pictures.
 
-    resize     one of the five rules above; None leaves the size
+    resize     one of the rules above; None leaves the size
     crop       (height, width) cut from the middle, or filled up to; None: all of it
     rounding   of an odd margin: "down" as `transformers` does, "even" as torchvision and OpenCLIP do
     kernel     Pillow's resampling, antialiased
@@ -128,6 +165,7 @@ class Preparation:
     mean, std  of each channel, after that
     pad        (height, width) filled up to below and at the right, with zeros, after all that: the picture lies in
                the upper left corner. None: nothing
+    multiple   what divides the sides: the last pixels go on below and at the right until it does
     rounded    whether a resized pixel is rounded to one of the 256 levels; False where the original resizes after it
                has scaled, as DINOv3's does
 
@@ -143,6 +181,7 @@ class Preparation:
     mean: tuple[float, float, float] = CLIP_MEAN
     std: tuple[float, float, float] = CLIP_STD
     pad: Size | None = None
+    multiple: int = 1
     rounded: bool = True
 
     def prepare(self, picture: Picture) -> tuple[Float[Array, "3 H W"], View]:
@@ -188,6 +227,8 @@ class Preparation:
             canvas = np.full((rows, columns, 3), self.fill, pixels.dtype)
             canvas[inside[0] - top : inside[2] - top, inside[1] - left : inside[3] - left] = pixels
             pixels = canvas
+        pixels = padded(pixels, self.multiple)
+        rows, columns = pixels.shape[:2]
         return pixels, (left / width, top / height, (left + columns) / width, (top + rows) / height)
 
     def unprepared(self, prepared: Float[Array, "*HW 3"]) -> UInt8[Array, "*HW 3"]:

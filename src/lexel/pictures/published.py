@@ -1,16 +1,19 @@
 """How each published family prepares pictures, where no file beside a checkpoint says otherwise.
 
-    shorter side, then the centre      clip, dinov2, imagenet (ResNet)
+    shorter side, then the centre      clip, dinov2, imagenet (ResNet), chameleon
     squash                             siglip, vit, dinov3, squashed (PVT, Swin); deit, and then the centre
-    whole patches of their own aspect  naflex
+    whole patches of their own aspect  naflex; whole cells, emu3
     longer side, then a margin         sam
+    as it is, if not too large         convolutional (autoencoders), dvae
 
 Each is equal to the image processor of `transformers` that its docstring names.
 """
 
+from dataclasses import replace
+
 from PIL import Image
 
-from lexel.pictures.prepare import LongestEdge, Patches, Preparation, Resize, Shortest, Squash
+from lexel.pictures.prepare import Area, LongestEdge, Patches, Preparation, Resize, Shortest, Squash, Within
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
@@ -76,6 +79,16 @@ def imagenet(size: int, crop_pct: float = 0.875) -> Preparation:
     return Preparation(resize, crop, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
 
+def dvae(edge: int) -> Preparation:
+    """DALL-E's own: at most `edge` pixels a side, whole cells, and levels 0…255 as 0.1…0.9."""
+    return replace(convolutional(edge, 8), mean=(-0.125,) * 3, std=(1.25,) * 3)
+
+
+def emu3(cell: int) -> Preparation:
+    """Emu3's own, as `Emu3ImageProcessor` has it: whole cells, 512² to 1024² pixels, bicubic, CLIP's mean."""
+    return Preparation(Area(cell, 512**2, 1024**2))
+
+
 def sam(size: int) -> Preparation:
     """SAM's own, as `SamImageProcessor` has it: longer side, bilinear, ImageNet's mean, zeros up to a square."""
     return Preparation(
@@ -84,4 +97,24 @@ def sam(size: int) -> Preparation:
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         pad=(size, size),
+    )
+
+
+def convolutional(edge: int, cell: int) -> Preparation:
+    """Autoencoders of any size of picture: at most `edge` pixels a side, whole cells, −1…1.
+
+    Where nothing has to be resized or filled up, as `VaeImageProcessor` of diffusers has it.
+    """
+    return Preparation(Within(edge), kernel=Image.Resampling.LANCZOS, mean=HALF, std=HALF, multiple=cell)
+
+
+def chameleon(size: int) -> Preparation:
+    """Chameleon's own, as `ChameleonImageProcessor` has it: shorter side, centre, and 0.0078 a level from −1 on."""
+    return Preparation(
+        Shortest(size),
+        crop=(size, size),
+        kernel=Image.Resampling.LANCZOS,
+        scale=0.0078,
+        mean=(1.0, 1.0, 1.0),
+        std=(1.0, 1.0, 1.0),
     )

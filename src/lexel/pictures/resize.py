@@ -2,12 +2,13 @@
 
 pillow_bicubic   what Pillow-based preparation of published towers does, antialiased, rounded between the two passes
 pillow_box       the mean of the area that each new pixel covers
+padded           no kernel: the last pixels go on until a number divides the sides
 """
 
 import numpy as np
 from PIL import Image
 
-from lexel.shapes import Array, UInt8
+from lexel.shapes import Array, Num, UInt8
 
 
 def pillow_bicubic(pixels: UInt8[Array, "H W 3"], size: tuple[int, int]) -> UInt8[Array, "h w 3"]:
@@ -27,6 +28,13 @@ def fit(size: tuple[int, int], longest: int) -> tuple[int, int]:
     """
     scale = min(1.0, longest / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def padded(pixels: Num[Array, "H W 3"], side: int) -> Num[Array, "H2 W2 3"]:
+    """Sides brought to a multiple of `side` by repeating the last pixel right and below."""
+    height, width = pixels.shape[:2]
+    missing = -height % side, -width % side
+    return np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge") if any(missing) else pixels
 
 
 def _resize(pixels: UInt8[Array, "H W 3"], size: tuple[int, int], kernel: Image.Resampling) -> UInt8[Array, "h w 3"]:

@@ -61,6 +61,19 @@ class Flexible(Protocol):
 
 
 @runtime_checkable
+class Coding(Protocol):
+    """What turns vectors inside an autoencoder into codes: a quantizer. It can be called, and is no step."""
+
+    def codes(self, x: object) -> object:
+        """Vectors to codes."""
+        ...
+
+    def decode(self, codes: object) -> object:
+        """Codes to vectors."""
+        ...
+
+
+@runtime_checkable
 class Undone(Tokenizer, Protocol):
     """A tokenizer that gives pictures back."""
 
@@ -113,7 +126,8 @@ class Asked:
     def tokenize(self, pictures: Iterable[Picture], *, keep: Collection[str] = ()) -> Tokens:
         """Tokens as the model makes them with these arguments."""
         asked: Callable[..., Tokens] = self.model.tokenize
-        return asked(pictures, **self.arguments, keep=keep)
+        kept = {"keep": keep} if isinstance(self.model, Keeping) else {}
+        return asked(pictures, **self.arguments, **kept)
 
     def __repr__(self) -> str:
         [stage] = parse(repr(self.model)).stages
@@ -178,7 +192,7 @@ def wire(
     rest: list[Selector | Step] = []
     for part, before in zip(parts[1:], texts, strict=False):
         at += len(before) + len(" | ")
-        if isinstance(part, Tokenizer) or not isinstance(part, Selector | Step):
+        if isinstance(part, Tokenizer | Coding) or not isinstance(part, Selector | Step):
             raise PipelineError(point(text, at, f"{_role(part)}; here stands a selector or a step"))
         if isinstance(part, Selector):
             offered = {need for need in part.needs if need.partition("@")[0] in offers}
@@ -204,6 +218,8 @@ def _known(space: Space | None) -> Space | None:
 
 
 def _role(part: object) -> str:
+    if isinstance(part, Coding):
+        return "this is a quantizer, which works inside an autoencoder"
     for role, protocol in (("tokenizer", Tokenizer), ("selector", Selector), ("step", Step)):
         if isinstance(part, protocol):
             return f"this is a {role}"

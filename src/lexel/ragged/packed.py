@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from lexel.needs import torch
-from lexel.shapes import Float, Int
+from lexel.shapes import Float, Int, Num
 
 
 @dataclass(frozen=True, eq=False)
 class Packed:
     """A ragged batch inside a network; all on one device.
 
-    x        `[N, D]` in the dtype of the network
+    x        `[N, D]` in the dtype of the network; codes int64 `[N]` or `[N, Q]`, of networks that end in a quantizer
     splits   int64 `[B + 1]`
     mass     float32 `[N]`: how many base tokens a row stands for; None while every row stands for one, so that
              attention needs no bias
@@ -27,7 +27,7 @@ class Packed:
              do not ask where a token is
     """
 
-    x: Float[torch.Tensor, "N D"]
+    x: Num[torch.Tensor, "N *D"]
     splits: Int[torch.Tensor, "B1"]
     mass: Float[torch.Tensor, "N"] | None
     kind: Int[torch.Tensor, "N"]
@@ -42,6 +42,6 @@ class Packed:
     def __len__(self) -> int:
         return len(self.splits) - 1
 
-    def with_x(self, x: Float[torch.Tensor, "N D2"]) -> "Packed":
+    def with_x(self, x: Num[torch.Tensor, "N *D2"]) -> "Packed":
         """The same tokens with other data."""
         return replace(self, x=x)

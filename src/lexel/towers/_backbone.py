@@ -7,10 +7,7 @@ The tower is given: a family's file says which. What comes out is NumPy's, float
 gives tensors, and lets gradients flow through a `trainable()` copy.
 """
 
-import math
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -20,12 +17,12 @@ from lexel.needs import torch
 from lexel.nn import flexi
 from lexel.nn.loaded import Loaded, changed
 from lexel.nn.patches import Pixels
+from lexel.nn.prepared import Prepared, batches
 from lexel.nn.transformer import Traced
 from lexel.pictures.picture import Picture
-from lexel.pictures.prepare import Preparation, View
+from lexel.pictures.prepare import Preparation
 from lexel.pipelines.grammar import Inside, Stage, Value, parse
 from lexel.ragged.packed import Packed
-from lexel.runs.threads import each
 from lexel.shapes import Array, Float
 from lexel.tokens.meaning import Space
 from lexel.tokens.protocols import Selector
@@ -33,9 +30,6 @@ from lexel.tokens.value import Tokens
 from lexel.towers._tokens import seen_by, tokens_of
 
 B = TypeVar("B", bound="Backbone")
-T = TypeVar("T")
-
-PICTURES = 32  # that go through a tower at once
 
 
 @runtime_checkable
@@ -59,22 +53,6 @@ class ImageTower(Protocol):
 
     def with_inside(self, selector: Selector, layers: tuple[int, ...] = ()) -> "ImageTower":
         """The same tower with a selector in it. Raises `BadArguments` where none can stand."""
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A batch on its way into a tower.
-
-    pictures   without their pixels, which may be large and are not needed any more
-    pixels     as the tower takes them, as many crops of each picture after each other
-    views      the rectangle of the original that each crop shows
-    crops      of each picture; None where nobody asked for tiles
-    """
-
-    pictures: list[Picture]
-    pixels: Pixels
-    views: list[View]
-    crops: int | None
 
 
 class Backbone(Loaded):
@@ -175,7 +153,7 @@ class Backbone(Loaded):
     def features(self, pictures: Iterable[Picture]) -> Float[Array, "B E"]:
         """The same vectors of their own lengths, float32, which say something to a probe."""
         image, rows = self._image(), []
-        for batch in self._batches(pictures):
+        for batch in batches(self.preparation, pictures):
             with torch.inference_mode():
                 rows.append(image.pooled(image.trace(batch.pixels).packed).float().cpu().numpy())
         return np.concatenate(rows)
@@ -195,30 +173,8 @@ class Backbone(Loaded):
         tokens: Callable[[Prepared], Tokens],
         tiles: tuple[int, int] | None = None,
     ) -> Tokens:
-        if tiles is not None and not (len(tiles) == 2 and min(tiles) >= 1):
-            raise BadArguments(f"tiles are (rows, columns) from 1, not {tiles!r}")
         with torch.inference_mode():
-            return Tokens.concat([tokens(batch) for batch in self._batches(pictures, tiles)])
-
-    def _batches(self, pictures: Iterable[Picture], tiles: tuple[int, int] | None = None) -> Iterator[Prepared]:
-        """Pictures prepared for the tower, the next batch while this one is computed; at least one batch, if empty."""
-
-        def prepare(picture: Picture) -> tuple[Picture, list[tuple[Float[Array, "3 H W"], View]]]:
-            crops = self.preparation.tiled(picture, tiles) if tiles else [self.preparation.prepare(picture)]
-            return replace(picture, pixels=np.empty((0, 0, 3), np.uint8)), crops
-
-        for number, some in enumerate(by(PICTURES, each(pictures, prepare, depth=PICTURES))):
-            if some or not number:
-                crops = [crop for _, made in some for crop in made]
-                pixels = [torch.from_numpy(x) for x, _ in crops]
-                alike = len({x.shape for x in pixels}) == 1
-                views = [view for _, view in crops]
-                yield Prepared(
-                    [picture for picture, _ in some],
-                    torch.stack(pixels) if alike else pixels,
-                    views,
-                    crops=math.prod(tiles) if tiles else None,
-                )
+            return Tokens.concat([tokens(batch) for batch in batches(self.preparation, pictures, tiles)])
 
     def _image(self) -> ImageTower:
         if self.image is None:
@@ -233,16 +189,6 @@ class Backbone(Loaded):
             hint = f"it has {', '.join(sorted(image.offers))}" if image.offers else ""
             raise MissingNeed(f"{self.name} does not have {' and '.join(missing)}", hint=hint)
         return image
-
-
-def by(size: int, things: Iterable[T]) -> Iterator[list[T]]:
-    """So many at a time; the last are fewer, or none."""
-    remaining = iter(things)
-    while True:
-        some = list(islice(remaining, size))
-        yield some
-        if len(some) < size:
-            return
 
 
 def unit(x: Float[Array, "B E"]) -> Float[Array, "B E"]:

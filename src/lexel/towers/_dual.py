@@ -16,6 +16,7 @@ import numpy as np
 
 from lexel.errors import BadArguments, LoadError
 from lexel.needs import torch
+from lexel.nn.prepared import Prepared, by
 from lexel.nn.spelled import Ids
 from lexel.pictures.picture import Picture, Pictures
 from lexel.pictures.prepare import Preparation
@@ -23,7 +24,7 @@ from lexel.ragged.packed import Packed
 from lexel.shapes import Array, Float
 from lexel.tokens.meaning import Space
 from lexel.tokens.value import Tokens
-from lexel.towers._backbone import Backbone, ImageTower, Prepared, by, unit
+from lexel.towers._backbone import Backbone, ImageTower, unit
 from lexel.towers._config import TextConfig
 from lexel.towers._tokens import seen_by, tokens_of
 from lexel.towers._zero_shot import ZeroShot

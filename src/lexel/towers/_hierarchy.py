@@ -11,11 +11,12 @@ from typing import Protocol, runtime_checkable
 from lexel.errors import BadArguments
 from lexel.needs import torch
 from lexel.nn.patches import Pixels
+from lexel.nn.prepared import Prepared, batches
 from lexel.nn.transformer import Traced
 from lexel.pictures.picture import Picture
 from lexel.tokens.meaning import Space
 from lexel.tokens.value import Tokens
-from lexel.towers._backbone import Backbone, ImageTower, Prepared
+from lexel.towers._backbone import Backbone, ImageTower
 from lexel.towers._tokens import seen_by, tokens_of
 
 
@@ -66,12 +67,12 @@ class Hierarchy(Backbone):
         """The tokens of every stage, the finest first, in one pass."""
         image = self._staged()
         last = len(image.cells) - 1
-        batches: list[list[Tokens]] = []
+        made: list[list[Tokens]] = []
         with torch.inference_mode():
-            for batch in self._batches(pictures):
+            for batch in batches(self.preparation, pictures):
                 traces = image.stages(batch.pixels, last)
-                batches.append([self._of(stage, traced, batch) for stage, traced in enumerate(traces)])
-        return [Tokens.concat(list(some)) for some in zip(*batches, strict=True)]
+                made.append([self._of(stage, traced, batch) for stage, traced in enumerate(traces)])
+        return [Tokens.concat(list(some)) for some in zip(*made, strict=True)]
 
     def _of(self, stage: int, traced: Traced, batch: Prepared) -> Tokens:
         image = self._staged()

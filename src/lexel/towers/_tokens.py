@@ -13,14 +13,14 @@ from lexel.pictures.prepare import Size, View
 from lexel.ragged.packed import Packed
 from lexel.ragged.plan import Plan
 from lexel.ragged.torch_ops import host
-from lexel.shapes import Array, Float, Int
+from lexel.shapes import Array, Int, Num
 from lexel.tokens.meaning import Kind, PictureTable, Space, edges, implied_boxes
 from lexel.tokens.value import Tokens
 
 
 def tokens_of(
     traced: Traced,
-    data: Float[torch.Tensor, "N D"],
+    data: Num[torch.Tensor, "N *D"],
     pictures: Sequence[Picture],
     views: Sequence[View],
     space: Space,
@@ -50,7 +50,7 @@ def tokens_of(
     inside = [_inside(view, grid) for view, grid in zip(views, grids, strict=True)]
     rasters = [_raster(*three) for three in zip(grids, [grid for _, grid in inside], rasters, strict=True)]
     tokens = Tokens(
-        data=_floats(data),
+        data=_hosted(data),
         boxes=np.where(margin[:, None], shown, boxes),
         kind=np.where(margin, np.int8(Kind.PADDING), host(end.kind)),
         mass=np.ones(len(boxes), np.float32) if end.mass is None else host(end.mass),
@@ -58,7 +58,7 @@ def tokens_of(
         splits=host(end.splits)[::each],
         pictures=PictureTable.of(pictures, [view for view, _ in inside], rasters, crops=each),
         space=space,
-        columns={name: _floats(rows) for name, rows in traced.kept.items()},
+        columns={name: _hosted(rows) for name, rows in traced.kept.items()},
     )
     return tokens if crops is None else tokens.with_(columns={**tokens.columns, "crop": _crop(end, crops)})
 
@@ -115,5 +115,6 @@ def whole(packed: Packed) -> Traced:
     return Traced(packed, packed, {}, ())
 
 
-def _floats(x: Float[torch.Tensor, "N *D"]) -> Float[Array, "N *D"]:
-    return host(x.float())
+def _hosted(x: Num[torch.Tensor, "N *D"]) -> Num[Array, "N *D"]:
+    """On the host; floats as float32, codes as they are."""
+    return host(x.float() if x.is_floating_point() else x)

@@ -27,6 +27,7 @@ from lexel.nn.inside import kept
 from lexel.nn.layers import Linear
 from lexel.nn.loaded import changed
 from lexel.nn.patches import Pixels, packed, patch_rows
+from lexel.nn.prepared import PICTURES, Prepared
 from lexel.nn.transformer import Traced
 from lexel.partitions._cells import joined, picture_of
 from lexel.pictures.picture import Picture
@@ -34,7 +35,7 @@ from lexel.ragged.torch_ops import host
 from lexel.shapes import Array, Bool, Float, Int
 from lexel.tokens.meaning import Kind
 from lexel.tokens.value import Tokens
-from lexel.towers._backbone import PICTURES, Backbone, Prepared
+from lexel.towers._backbone import Backbone
 from lexel.towers._config import Blocks
 from lexel.towers._painting import framed, rows_of
 from lexel.towers._tokens import seen_by, tokens_of

@@ -14,8 +14,8 @@ from itertools import islice
 from lexel.errors import LoadError
 from lexel.needs import torch
 from lexel.nn.patches import Pixels
+from lexel.nn.prepared import PICTURES
 from lexel.shapes import Array, Bool, Float
-from lexel.towers._backbone import PICTURES
 from lexel.towers.mae import MAE, MAEImage, masked_loss, pixel_rows, shown
 from lexel.training.contrastive import full
 from lexel.training.data import Pairs

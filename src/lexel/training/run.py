@@ -133,7 +133,7 @@ class _Going:
             if cut := model.speller(some).truncated:
                 self.say(f"{'':<8}{cut:,} of the first {len(some):,} captions are too long and lose their end")
         if job.batch < config.run.batch:
-            self.say(f"{'':<8}run.batch is {config.run.batch:,}; {job.batch:,} are as many as fit into one")
+            self.say(f"{'':<8}a batch is {job.batch:,}, not {config.run.batch:,}: there are no more {self.noun}")
 
     def check(self, found: Checkpoint | None, *, anyway: bool) -> Plan | None:
         """Can it learn, and how long will it take? Of a run that is done nobody asks."""
@@ -193,7 +193,7 @@ class _Going:
             self.say(f"It no longer got better, so it ended after {ended.step:,} of {self.job.settings.steps:,} steps.")
         if measures:
             said = ", ".join(f"{called(name)} {amount(name, measures[name])}" for name in counting(measures))
-            self.say(f"{folder.name}, measured on {len(data.held_out):,} {self.noun} that it never saw: {said}")
+            self.say(f"{'result':<8}{said}, {len(data.held_out):,} held out")
             name = next(iter(measures))
             if isinstance(self.config, Finetune) and history.measures[0][1].get(name, 0.0) > measures[name]:
                 self.say("It was better before: a lower optimizer.learning_rate or model.mix keeps more of that.")
@@ -201,7 +201,8 @@ class _Going:
         if failed := [line for line in account.lines if line.status == "failed"]:
             one = f"{escaped(failed[0].input)}: {failed[0].error}, {failed[0].reason}"
             self.say(f"{len(failed):,} of {len(account.lines):,} inputs failed, see {folder.inputs}: {one}")
-        return Went(account.exit, folder.model, ended.step, measures)
+        alone = Ranks.here().count == 1  # to torchrun a status that is not 0 is a crash
+        return Went(account.exit if alone else 0, folder.model, ended.step, measures)
 
     @property
     def noun(self) -> str:

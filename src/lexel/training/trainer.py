@@ -134,7 +134,8 @@ def update(
     norm = _average_and_clip(task.module, settings.clip)
     if not (math.isfinite(norm) and all(map(math.isfinite, losses.values()))):
         said = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
-        raise TrainingError(f"step {step + 1}: not finite: {said}, gradient {norm:.4g}")
+        hint = 'a lower learning rate helps, or precision = "float32"; what was saved before stays'
+        raise TrainingError(f"step {step + 1}: not finite: {said}, gradient {norm:.4g}", hint=hint)
     optimizer.step()
     task.after_step()
     return losses, norm

@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lexel.drawing.terminal import duration
+from lexel.errors import TrainingError
 from lexel.training import curve
 from lexel.training.failures import Failures
 from lexel.training.log import Log
@@ -98,6 +99,8 @@ class Watching:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._live.stop()
+        if isinstance(error, TrainingError):
+            self._log.add(self._done, failure="not finite", said=error.reason)
         if self._done > self._first:
             self._say(self._pace())
             self._draw()
@@ -177,9 +180,9 @@ class Watching:
         shown = [one for one in ("loss", "scale") if one in self._numbers]
         said = [f"{called(one)} {self._numbers[one]:{'.3f' if one == 'loss' else '.1f'}}" for one in shown]
         if self._last:
-            name = next(iter(self._best))
-            best = f", best {amount(name, self._best[name])}" if self._best != self._last else ""
-            said.append(first(self._last) + best)
+            name = next(iter(self._last))
+            now, best = amount(name, self._last[name]), amount(name, self._best[name])
+            said.append(first(self._last) + (f", best {best}" if best != now else ""))
         if "learning_rate" in self._numbers:
             said.append(f"rate {self._numbers['learning_rate']:.1e}")
         return " · ".join(said)

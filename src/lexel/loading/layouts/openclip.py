@@ -237,6 +237,7 @@ LAYOUTS = [
     Layout(
         "CLIP (OpenCLIP)",
         file="open_clip_config.json",
+        weights="open_clip_model.safetensors",
         family=lambda fields: _kind(fields) == "clip" and not _custom(fields),
         marks=("visual.class_embedding",),
         keys=IMAGE + TEXT,
@@ -248,6 +249,7 @@ LAYOUTS = [
     Layout(
         "CLIP (OpenCLIP, custom text)",
         file="open_clip_config.json",
+        weights="open_clip_model.safetensors",
         family=lambda fields: _kind(fields) == "clip" and _custom(fields),
         marks=("visual.class_embedding",),
         keys=IMAGE + TEXT.under("", "text"),
@@ -259,6 +261,7 @@ LAYOUTS = [
     Layout(
         "CLIP with convolutions (OpenCLIP)",
         file="open_clip_config.json",
+        weights="open_clip_model.safetensors",
         family=lambda fields: _kind(fields) == "convolutions",
         marks=("visual.attnpool.positional_embedding",),
         keys=TEXT + CONVOLUTIONS,
@@ -282,6 +285,7 @@ LAYOUTS = [
     Layout(
         "SigLIP (OpenCLIP)",
         file="open_clip_config.json",
+        weights="open_clip_model.safetensors",
         family=lambda fields: _kind(fields) == "siglip",
         marks=("visual.trunk.pos_embed",),
         keys=TRUNK + TEXT.under("", "text"),

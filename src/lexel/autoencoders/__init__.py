@@ -1,0 +1,1 @@
+"""Autoencoders: pictures to codes or latents and back, one published family a file."""

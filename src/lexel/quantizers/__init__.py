@@ -1,0 +1,1 @@
+"""Quantizers: vectors → codes and back. One method a file, named as in pipelines."""

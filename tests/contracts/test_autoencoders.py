@@ -1,0 +1,38 @@
+"""Every family of autoencoders: the contract of tokenizers, on a tiny published model that the loader read."""
+
+import pytest
+from autoencoders.peers import bare, dc, dvae, janus, kl, saved, vq, vqvae2
+
+from lexel.errors import BadArguments
+from lexel.loading.load import load
+from lexel.pipelines.compose import pipeline
+from lexel.testing import TOKENIZER_CHECKS
+
+AUTOENCODERS = {
+    "autoencoder_kl": lambda folder: saved(kl(), folder),
+    "dcae": lambda folder: saved(dc(), folder),
+    "vqgan": lambda folder: saved(vq(), folder),
+    "by_direction": lambda folder: saved(janus(), folder),
+    "dvae": lambda folder: bare(dvae(), folder),
+    "vqvae2": lambda folder: bare(vqvae2(), folder),
+}
+
+by_family = pytest.mark.parametrize("family", AUTOENCODERS)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Each family's model, loaded once."""
+    return {family: load(write(tmp_path_factory.mktemp(family))) for family, write in AUTOENCODERS.items()}
+
+
+@by_family
+@pytest.mark.parametrize("check", TOKENIZER_CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+def test_an_autoencoder_is_a_tokenizer(models, family, check):
+    check(models[family])
+
+
+@by_family
+def test_nothing_can_stand_inside_an_autoencoder(models, family):
+    with pytest.raises(BadArguments, match="nothing can stand inside"):
+        pipeline(f"{models[family].name}[tome(r=1)]")
