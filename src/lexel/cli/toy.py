@@ -35,7 +35,7 @@ QUERIES = (
     "ギター",
     "自転車",
     "./1f468-200d-1f33e.png - man + woman",
-    "./1f1e9-1f1ea.png - Germany + Japan",
+    "./1f468-200d-1f680.png - man + woman",
 )
 
 
