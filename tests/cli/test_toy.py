@@ -15,7 +15,7 @@ FIRST = {
     "ギター": "guitar",
     "自転車": "bicycle",
     "./1f468-200d-1f33e.png - man + woman": "woman farmer",
-    "./1f1e9-1f1ea.png - Germany + Japan": "flag: Japan",
+    "./1f468-200d-1f680.png - man + woman": "woman astronaut",
 }
 
 
