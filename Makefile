@@ -17,11 +17,12 @@ demo: $(DEMO)/.done
 
 venv: .venv/.done
 
+# A process a core, each on one thread: torch's own threads would stand in each other's way.
 test: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 check: venv
 	@test -n "$(METHOD)" || { echo "say which method: make check METHOD=tome"; exit 2; }
