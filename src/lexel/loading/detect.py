@@ -35,6 +35,7 @@ LAYOUTS = (
     "swinv2",
     "pvt",
     "resnet",
+    "light",
     "dcae",
     "chameleon",
     "emu3",
