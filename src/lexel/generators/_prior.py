@@ -14,6 +14,8 @@ The way out shares the table of the way in: 1,024 codes of 160 numbers are a ten
 import math
 from dataclasses import dataclass, replace
 
+from lexel.autoencoders._discrete import Discrete
+from lexel.errors import BadArguments
 from lexel.kernels.attention import attention, causal_attention
 from lexel.kernels.linear import linear
 from lexel.needs import torch
@@ -46,6 +48,14 @@ class Vocabulary:
     codebook_size: int
     width: int
     cell: int
+
+    @classmethod
+    def of(cls, model: Discrete) -> "Vocabulary":
+        """That of an autoencoder. Raises `BadArguments` for several codebooks: a cell would have several codes."""
+        space = model.space
+        if len(space.codebook) != 1:
+            raise BadArguments(f"has {len(space.codebook)} codebooks, a prior knows one", subject=model.name)
+        return cls(model.name, model.digest, space.codebook[0], space.width, model.image.cell)
 
     @property
     def space(self) -> Space:

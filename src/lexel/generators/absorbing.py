@@ -69,9 +69,10 @@ class Absorbing:
         draws, shape = Draws(seed, len(codes)), codes.shape[1:]
         open_at = self.blank(torch.linspace(1, 0, self.steps + 1, dtype=torch.float64))
         for before, after in pairwise(open_at):
-            now = (codes == prior.blank) & (draws.uniform(*shape) < (before - after) / before)
+            when, which = draws.uniform(2, *shape).unbind(1)  # both in any case: else one raster would move another
+            now = (codes == prior.blank) & (when < (before - after) / before)
             if now.any():
-                drawn, _ = chosen(asked(prior, codes) / self.temperature, draws.uniform(*shape))
+                drawn, _ = chosen(asked(prior, codes) / self.temperature, which)
                 codes = torch.where(now, drawn, codes)
         return codes
 
