@@ -44,6 +44,7 @@ LAYOUTS = (
     "vqvae2",
     "vqgan",
     "autoencoder_kl",
+    "prior",
 )
 
 Shapes = dict[str, tuple[int, ...]]
@@ -53,12 +54,13 @@ Shapes = dict[str, tuple[int, ...]]
 class Parts:
     """What a checkpoint holds, as the towers want to hear it: None where a half is absent.
 
-    image   the configuration that the class of the image tower takes
+    image         the configuration that the class of the image tower takes
+    preparation   None of what is shown no pictures
     """
 
     image: object | None
     text: "TextConfig | None"
-    preparation: Preparation
+    preparation: Preparation | None
 
 
 @dataclass(frozen=True)
