@@ -2,6 +2,7 @@
 
 import pytest
 from autoencoders.peers import bare, dc, dvae, janus, kl, saved, vq, vqvae2
+from autoencoders.published import cosmos
 
 from lexel.errors import BadArguments
 from lexel.loading.load import load
@@ -15,6 +16,7 @@ AUTOENCODERS = {
     "by_direction": lambda folder: saved(janus(), folder),
     "dvae": lambda folder: bare(dvae(), folder),
     "vqvae2": lambda folder: bare(vqvae2(), folder),
+    "cosmos": lambda folder: bare(cosmos(), folder),
 }
 
 by_family = pytest.mark.parametrize("family", AUTOENCODERS)

@@ -42,6 +42,7 @@ LAYOUTS = (
     "dvae",
     "vqvae2",
     "vqgan",
+    "cosmos",
     "autoencoder_kl",
 )
 

@@ -1,0 +1,63 @@
+"""States under the names of published repositories, drawn at random: what their files hold, tensor by tensor."""
+
+import torch
+
+
+def drawn(shapes, *, seed=4):
+    """Norms near 1, biases near 0, other tensors of such a size that what goes through keeps its spread."""
+    generator, state = torch.Generator().manual_seed(seed), {}
+    for name, shape in shapes.items():
+        noise = torch.randn(shape, generator=generator)
+        if name.endswith("bias"):
+            state[name] = 0.1 * noise
+        elif len(shape) == 1:
+            state[name] = 1 + 0.1 * noise
+        else:
+            state[name] = noise * (2 / torch.Size(shape[1:]).numel()) ** 0.5
+    return state
+
+
+def conv(name, outputs, inputs, side=3, *, bias=True):
+    return {f"{name}.weight": (outputs, inputs, side, side)} | ({f"{name}.bias": (outputs,)} if bias else {})
+
+
+def norm(name, width):
+    return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
+
+
+def res_block(name, inputs, width, *, bias=True):
+    shapes = norm(f"{name}.norm1", inputs) | conv(f"{name}.conv1", width, inputs, bias=bias)
+    shapes |= norm(f"{name}.norm2", width) | conv(f"{name}.conv2", width, width, bias=bias)
+    return shapes | (conv(f"{name}.nin_shortcut", width, inputs, 1, bias=bias) if inputs != width else {})
+
+
+def attention(name, width):
+    parts = {part: conv(f"{name}.{part}", width, width, 1) for part in ("q", "k", "v", "proj_out")}
+    return norm(f"{name}.norm", width) | {key: shape for some in parts.values() for key, shape in some.items()}
+
+
+def middle(half, width):
+    shapes = res_block(f"{half}.mid.block_1", width, width) | attention(f"{half}.mid.attn_1", width)
+    return shapes | res_block(f"{half}.mid.block_2", width, width)
+
+
+def cosmos(halved=1, *, start=32, widths=(64, 64), blocks=1, patch=4, latent=16):
+    """Codes of six numbers; `halved` steps to half the size after the first levels of the encoder."""
+    last = len(widths) - 1
+    shapes = conv("encoder.conv_in", start, 3 * patch**2) | conv("quant_conv", 6, latent, 1)
+    shapes |= conv("post_quant_conv", latent, 6, 1) | conv("decoder.conv_in", widths[-1], latent)
+    for half in ("encoder", "decoder"):
+        shapes |= middle(half, widths[-1]) | norm(f"{half}.norm_out", widths[-1 if half == "encoder" else 0])
+    for level, width in enumerate(widths):
+        before = (start, *widths)[level]
+        for block in range(blocks):
+            shapes |= res_block(f"encoder.down.{level}.block.{block}", width if block else before, width)
+        if level < halved:
+            shapes |= conv(f"encoder.down.{level}.downsample.conv", width, width)
+        before = widths[min(level + 1, last)]
+        for block in range(blocks + 1):
+            shapes |= res_block(f"decoder.up.{level}.block.{block}", width if block else before, width)
+        if level > last - halved:
+            shapes |= conv(f"decoder.up.{level}.upsample.conv", width, width)
+    shapes |= conv("encoder.conv_out", latent, widths[-1]) | conv("decoder.conv_out", 3 * patch**2, widths[0])
+    return drawn(shapes)
