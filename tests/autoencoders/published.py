@@ -61,3 +61,25 @@ def cosmos(halved=1, *, start=32, widths=(64, 64), blocks=1, patch=4, latent=16)
             shapes |= conv(f"decoder.up.{level}.upsample.conv", width, width)
     shapes |= conv("encoder.conv_out", latent, widths[-1]) | conv("decoder.conv_out", 3 * patch**2, widths[0])
     return drawn(shapes)
+
+
+def magvit2(widths=(32, 64), *, blocks=2, bits=5):
+    shapes = conv("encoder.conv_in", widths[0], 3, bias=False) | conv("encoder.conv_out", bits, widths[-1], 1)
+    shapes |= conv("decoder.conv_in", widths[-1], bits) | conv("decoder.conv_out", 3, widths[0])
+    for half in ("encoder", "decoder"):
+        shapes |= norm(f"{half}.norm_out", widths[-1 if half == "encoder" else 0])
+        for block in range(blocks):
+            shapes |= res_block(f"{half}.mid_block.{block}", widths[-1], widths[-1], bias=False)
+    for level, width in enumerate(widths):
+        finer, coarser = widths[max(0, level - 1)], widths[min(level + 1, len(widths) - 1)]
+        for block in range(blocks):
+            shapes |= res_block(f"encoder.down.{level}.block.{block}", width if block else finer, width, bias=False)
+            shapes |= res_block(f"decoder.up.{level}.block.{block}", width if block else coarser, width, bias=False)
+        if level < len(widths) - 1:
+            shapes |= conv(f"encoder.down.{level}.downsample", width, width)
+        if level:
+            shapes |= conv(f"decoder.up.{level}.upsample.conv1", 4 * width, width)
+        for part in ("gamma", "beta"):
+            shapes[f"decoder.adaptive.{level}.{part}.weight"] = (coarser, bits)
+            shapes[f"decoder.adaptive.{level}.{part}.bias"] = (coarser,)
+    return drawn(shapes)

@@ -43,6 +43,7 @@ LAYOUTS = (
     "vqvae2",
     "vqgan",
     "cosmos",
+    "magvit2",
     "autoencoder_kl",
 )
 
