@@ -83,3 +83,60 @@ def magvit2(widths=(32, 64), *, blocks=2, bits=5):
             shapes[f"decoder.adaptive.{level}.{part}.weight"] = (coarser, bits)
             shapes[f"decoder.adaptive.{level}.{part}.bias"] = (coarser,)
     return drawn(shapes)
+
+
+def transformer(half, width, layers):
+    shapes = {}
+    for name in ("ln_pre", "ln_post"):
+        shapes |= norm(f"{half}.{name}", width)
+    for layer in range(layers):
+        where = f"{half}.transformer.{layer}"
+        shapes |= norm(f"{where}.ln_1", width) | norm(f"{where}.ln_2", width)
+        shapes |= {f"{where}.attn.in_proj_weight": (3 * width, width), f"{where}.attn.in_proj_bias": (3 * width,)}
+        for part, outputs, inputs in (
+            ("attn.out_proj", width, width),
+            ("mlp.c_fc", 4 * width, width),
+            ("mlp.c_proj", width, 4 * width),
+        ):
+            shapes |= {f"{where}.{part}.weight": (outputs, inputs), f"{where}.{part}.bias": (outputs,)}
+    return shapes
+
+
+def titok(first, *, edge=32, patch=8, tokens=6, codes=37, dim=5, widths=(64, 128), layers=(2, 1)):
+    """The first release, with the pixel decoder of MaskGIT, or the later one."""
+    side, shapes = edge // patch, {"latent_tokens": (tokens, widths[0]), "quantize.embedding.weight": (codes, dim)}
+    for half, width, count in zip(("encoder", "decoder"), widths, layers, strict=True):
+        shapes |= transformer(half, width, count)
+        shapes |= {
+            f"{half}.class_embedding": (1, width),
+            f"{half}.positional_embedding": (side**2 + 1, width),
+            f"{half}.latent_token_positional_embedding": (tokens, width),
+        }
+    shapes |= conv("encoder.patch_embed", widths[0], 3, patch) | conv("encoder.conv_out", dim, widths[0], 1)
+    shapes |= {"decoder.decoder_embed.weight": (widths[1], dim), "decoder.decoder_embed.bias": (widths[1],)}
+    shapes["decoder.mask_token"] = (1, 1, widths[1])
+    if first:
+        shapes |= conv("decoder.ffn.0", 2 * widths[1], widths[1], 1) | conv("decoder.ffn.2", 13, 2 * widths[1], 1)
+        shapes |= {"pixel_quantize.embedding.weight": (13, 7)} | maskgit(7, (32, 32, 64, 64))
+    else:
+        shapes |= conv("decoder.ffn.0", 3 * patch**2, widths[1], 1) | conv("decoder.conv_out", 3, 3)
+    state = drawn(shapes)
+    for name in ("latent_tokens", "encoder.positional_embedding", "decoder.positional_embedding"):
+        state[name] = 4 * state[name]  # as far apart as patches, or all codes would be one
+    return state
+
+
+def maskgit(dim, widths, blocks=2):
+    shapes = conv("pixel_decoder.conv_in", widths[-1], dim) | conv("pixel_decoder.conv_out", 3, widths[0])
+    shapes |= norm("pixel_decoder.norm_out", widths[0])
+    for block in range(blocks):
+        shapes |= res_block(f"pixel_decoder.mid.{block}", widths[-1], widths[-1], bias=False)
+    for level, width in enumerate(widths):
+        coarser = widths[min(level + 1, len(widths) - 1)]
+        for block in range(blocks):
+            name = f"pixel_decoder.up.{level}.block.{block}"
+            shapes |= res_block(name, width if block else coarser, width, bias=False)
+            if f"{name}.nin_shortcut.weight" in shapes:
+                shapes[f"{name}.nin_shortcut.weight"] = (width, width, 1, 1)
+        shapes |= conv(f"pixel_decoder.up.{level}.upsample_conv", width, width) if level else {}
+    return shapes

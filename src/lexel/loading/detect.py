@@ -41,6 +41,7 @@ LAYOUTS = (
     "janus",
     "dvae",
     "vqvae2",
+    "titok",
     "vqgan",
     "cosmos",
     "magvit2",
