@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from lexel.autoencoders._autoencoder import Autoencoder
+from lexel.autoencoders._discrete import Discrete
 from lexel.disk import commit, commit_bytes
 from lexel.errors import BadArguments, LoadError
 from lexel.loading import hub, processor
@@ -22,10 +23,12 @@ from lexel.loading.files import JSON, Checkpoint, Tensors
 from lexel.loading.fill import fill, places
 from lexel.loading.spellers import LateSpeller
 from lexel.loading.table import Table
+from lexel.measures.coding import Tables
 from lexel.needs import torch
 from lexel.towers._backbone import Backbone
 from lexel.towers._dual import Dual
 
+TABLES = "codes.safetensors"  # of the entropy coder, beside the weights of a model of codes
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -68,6 +71,8 @@ def load(
     model = whole if half == parts else _built(layout, half, checkpoint, tensors)
     stored = dtype if dtype != "auto" else "float32" if where.type == "cpu" else tensors.dtype
     fill(model, found, tensors, device=where, dtype=DTYPES[stored])
+    if isinstance(model, Discrete) and (checkpoint.folder / TABLES).is_file():
+        model.tables = Tables.load(checkpoint.folder / TABLES)
     return model.eval().requires_grad_(False)
 
 
@@ -93,6 +98,8 @@ def save(model: Backbone | Autoencoder, folder: str | Path) -> None:
         files[processor.FILE] = said
     for name, values in files.items():
         commit_bytes(folder / name, (json.dumps(values, indent=2, sort_keys=True) + "\n").encode())
+    if isinstance(model, Discrete) and model.tables is not None:
+        model.tables.save(folder / TABLES)
     if isinstance(model, Dual) and isinstance(model.speller, LateSpeller):
         _copy_words(model.speller.checkpoint, folder)
 
