@@ -1,10 +1,12 @@
 """Every family of autoencoders: the contract of tokenizers, on a tiny published model that the loader read."""
 
 import pytest
+from autoencoders.light import plain, vae, vqvae
 from autoencoders.peers import bare, dc, dvae, janus, kl, saved, vq, vqvae2
+from autoencoders.published import cosmos, magvit2, titok
 
 from lexel.errors import BadArguments
-from lexel.loading.load import load
+from lexel.loading.load import load, save
 from lexel.pipelines.compose import pipeline
 from lexel.testing import TOKENIZER_CHECKS
 
@@ -15,9 +17,20 @@ AUTOENCODERS = {
     "by_direction": lambda folder: saved(janus(), folder),
     "dvae": lambda folder: bare(dvae(), folder),
     "vqvae2": lambda folder: bare(vqvae2(), folder),
+    "vqvae": lambda folder: written(vqvae(), folder),
+    "vae": lambda folder: written(vae(), folder),
+    "autoencoder": lambda folder: written(plain(), folder),
+    "cosmos": lambda folder: bare(cosmos(), folder),
+    "magvit2": lambda folder: bare(magvit2(), folder),
+    "titok": lambda folder: bare(titok(first=False), folder),
 }
 
 by_family = pytest.mark.parametrize("family", AUTOENCODERS)
+
+
+def written(model, folder):
+    save(model, folder)
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -55,6 +55,15 @@ def test_every_fsq_code_is_reached(levels):
     assert torch.equal(fsq.codes(inverse), every)
 
 
+def test_an_fsq_that_was_built_without_memory_works():
+    with torch.device("meta"):
+        built = FSQ(8, 5, 4)
+    x = drawn(50, 3)
+    assert torch.equal(built.codes(x), FSQ(8, 5, 4).codes(x))
+    assert torch.equal(built.decode(built.codes(x)), built(x).quantized)
+    assert repr(built) == "fsq(8, 5, 4)"
+
+
 @given(st.lists(st.integers(3, 60_000), min_size=1, max_size=3), st.integers(0, 9))
 def test_fsq_is_exact_in_whole_numbers(levels, seed):
     fsq = FSQ(*levels)

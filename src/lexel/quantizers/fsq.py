@@ -35,9 +35,6 @@ class FSQ(torch.nn.Module):
         fsq(8, 5, 5, 5)
     """
 
-    levels: torch.Tensor
-    steps: torch.Tensor
-
     def __init__(self, *levels: int) -> None:
         super().__init__()
         for level in levels:
@@ -45,9 +42,7 @@ class FSQ(torch.nn.Module):
         if not levels or prod(levels) > MOST:
             raise BadArguments(f"fsq: one level or more, and at most 2^62 codes, not {levels}")
         self.dim, self.codebook_size = len(levels), prod(levels)
-        steps = [prod(levels[:i]) for i in range(len(levels))]
-        self.register_buffer("levels", torch.tensor(levels), persistent=False)
-        self.register_buffer("steps", torch.tensor(steps), persistent=False)
+        self.levels = levels  # no buffers: a file would not fill them where a model is built without memory
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -56,8 +51,8 @@ class FSQ(torch.nn.Module):
 
     @property
     def codebook(self) -> Float[torch.Tensor, "K D"]:
-        """All vectors, made when asked for."""
-        return self.decode(torch.arange(self.codebook_size, device=self.levels.device))
+        """All vectors, made when asked for, on the CPU."""
+        return self.decode(torch.arange(self.codebook_size))
 
     @torch.no_grad()
     def codes(self, x: Float[torch.Tensor, "N D"]) -> Int[torch.Tensor, "N"]:
@@ -66,27 +61,36 @@ class FSQ(torch.nn.Module):
 
     def decode(self, codes: Int[torch.Tensor, "N"]) -> Float[torch.Tensor, "N D"]:
         """The levels of each code, as multiples of 1 / ⌊L/2⌋."""
-        half = self.levels // 2
-        return (codes[:, None] // self.steps % self.levels - half) / half
+        levels, steps = self._numbers(codes)
+        half = levels // 2
+        return (codes[:, None] // steps % levels - half) / half
 
     def forward(self, x: Float[torch.Tensor, "N D"]) -> Quantized:
         """Codes and vectors; there are no losses. Gradients go through the squashing, and past the rounding."""
         squashed = self._squashed(x.float())
         rounded = squashed.round()
         found = straight_through(squashed, rounded) if self.training else rounded
-        return Quantized(self._numbered(rounded), found / (self.levels // 2), {})
+        levels, _ = self._numbers(x)
+        return Quantized(self._numbered(rounded), found / (levels // 2), {})
 
     def update(self, x: Float[torch.Tensor, "N D"], codes: Int[torch.Tensor, "N"]) -> None:
         """Nothing: there is nothing to learn."""
 
     def _squashed(self, x: Float[torch.Tensor, "N D"]) -> Float[torch.Tensor, "N D"]:
         """Between half a level below the lowest and half a level above the highest, 0 where x is."""
-        half = (self.levels - 1) * (1 + EPSILON) / 2
-        offset = torch.where(self.levels % 2 == 0, 0.5, 0.0)
+        levels, _ = self._numbers(x)
+        half = (levels - 1) * (1 + EPSILON) / 2
+        offset = torch.where(levels % 2 == 0, 0.5, 0.0)
         return torch.tanh(x + torch.atanh(offset / half)) * half - offset
 
     def _numbered(self, rounded: Float[torch.Tensor, "N D"]) -> Int[torch.Tensor, "N"]:
-        return ((rounded.detach().long() + self.levels // 2) * self.steps).sum(dim=1)
+        levels, steps = self._numbers(rounded)
+        return ((rounded.detach().long() + levels // 2) * steps).sum(dim=1)
+
+    def _numbers(self, like: torch.Tensor) -> tuple[Int[torch.Tensor, "D"], Int[torch.Tensor, "D"]]:
+        """How many levels each number has, and what one level more adds to the code, where `like` is."""
+        steps = [prod(self.levels[:i]) for i in range(self.dim)]
+        return torch.tensor(self.levels, device=like.device), torch.tensor(steps, device=like.device)
 
     def __repr__(self) -> str:
-        return text(self, *self.levels.tolist())
+        return text(self, *self.levels)

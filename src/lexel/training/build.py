@@ -24,7 +24,6 @@ from lexel.towers._backbone import Backbone
 from lexel.towers._dual import Dual
 from lexel.towers.mae import MAE
 from lexel.training import fresh, lora, plan, sanity, trainer, wise
-from lexel.training.config import Config, Contrastive, Finetune, Image, Masked
 from lexel.training.data import Pairs, pairs, pictures_only, split
 from lexel.training.dual import DualTask
 from lexel.training.loader import Batch, PairLoader, Spell, unspelled
@@ -34,6 +33,7 @@ from lexel.training.plan import Plan, Sized
 from lexel.training.ranks import Ranks
 from lexel.training.recipes import PATHS
 from lexel.training.sanity import Learnable, Sanity
+from lexel.training.sections import Config, Contrastive, Finetune, Image, Masked
 from lexel.training.task import Loader, Watch
 from lexel.training.trainer import Ended, Settings
 from lexel.words.folder import TOKENIZER

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lexel.drawing.terminal import duration
-from lexel.training.config import Config, Contrastive, Finetune, Masked
 from lexel.training.log import History
 from lexel.training.numbers import RECALL, amount, called
 from lexel.training.recipes import PATHS, template
+from lexel.training.sections import Config, Contrastive, Finetune, Masked
 
 HERE = "./model"  # how a card calls its model before it is published
 HIDDEN = ("task", "data", "card")  # parts of the settings that are said elsewhere, or are the owner's business

@@ -28,7 +28,7 @@ from lexel.towers._dual import Dual
 from lexel.training import curve, state
 from lexel.training.build import Data, Job, build, opened
 from lexel.training.card import Facts, card
-from lexel.training.config import Config, Finetune, Masked, read
+from lexel.training.config import read
 from lexel.training.dual import DualTask
 from lexel.training.folder import Folder
 from lexel.training.launch import joined
@@ -38,6 +38,7 @@ from lexel.training.masked import MaskedBatch
 from lexel.training.numbers import amount, called, counting
 from lexel.training.plan import Plan
 from lexel.training.ranks import Ranks
+from lexel.training.sections import Config, Finetune, Masked
 from lexel.training.state import Checkpoint
 from lexel.training.trainer import Ended
 from lexel.training.watch import Course, Silent, Watching
