@@ -10,7 +10,7 @@ from lexel.autoencoders._light import Light
 from lexel.autoencoders.vae import VAE, VAEConfig
 from lexel.autoencoders.vqvae import VQVAE, VQVAEConfig
 from lexel.pictures.published import convolutional
-from lexel.training.reconstruct import Weights
+from lexel.training.losses import Weights
 from lexel.training.trainer import Settings
 
 Config: TypeAlias = VQVAEConfig | VAEConfig
