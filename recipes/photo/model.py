@@ -15,7 +15,8 @@ from lexel.pictures.published import convolutional
 from lexel.quantizers.fsq import FSQ
 from lexel.training.data import Pairs
 from lexel.training.loader import Batch
-from lexel.training.reconstruct import ReconstructionTask, Weights
+from lexel.training.losses import Weights
+from lexel.training.reconstruct import ReconstructionTask
 from lexel.training.task import Task
 from lexel.training.trainer import Settings
 

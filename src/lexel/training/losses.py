@@ -42,33 +42,36 @@ class Perceptual(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Losses:
-    """Which losses count, and how much: `Losses(l1=1.0, ssim=0.1)(painted, wanted)`.
+class Weights:
+    """Which losses count, and how much.
 
     l1, l2         mean of |difference|, of difference²
     frequency      focal frequency loss
     ssim, ms_ssim  1 − structural similarity, at one scale, at up to five
     perceptual     what `network` says, in the mean
+    divergence     of a VAE's bits: in nats a number of the picture, so that 1.0 is the paper's with unit noise
 
-    Raises `BadArguments` for a negative weight, for no weight at all, and for a weight of a network that is not there.
+    Raises `BadArguments` for a negative weight, where pixels have none at all, and for one of a network that is not
+    there.
     """
 
     l1: float = 0.0
-    l2: float = 0.0
+    l2: float = 1.0
     frequency: float = 0.0
     ssim: float = 0.0
     ms_ssim: float = 0.0
     perceptual: float = 0.0
+    divergence: float = 1e-6
     network: Perceptual | None = None
 
     def __post_init__(self) -> None:
         weights = (self.l1, self.l2, self.frequency, self.ssim, self.ms_ssim, self.perceptual)
-        if min(weights) < 0 or not any(weights):
+        if min(*weights, self.divergence) < 0 or not any(weights):
             raise BadArguments(f"weights of losses are 0 or more, and one of them is more, not {weights}")
         if self.perceptual and self.network is None:
             raise BadArguments("a perceptual loss needs a network with its weights")
 
-    def __call__(
+    def terms(
         self, painted: Float[torch.Tensor, "b 3 H W"], wanted: Float[torch.Tensor, "b 3 H W"]
     ) -> dict[str, Float[torch.Tensor, ""]]:
         """Those that count, by name, each times its weight: their sum is the loss."""
@@ -88,6 +91,9 @@ class Losses:
             if self.perceptual and self.network is not None:
                 found["perceptual"] = self.perceptual * self.network(painted, wanted).mean()
             return found
+
+
+PSNR = Weights()  # the squared difference alone gives the best
 
 
 def frequency_loss(
