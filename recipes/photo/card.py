@@ -15,8 +15,8 @@ USE = {
     "photo-vae": 'latents = model.tokenize(lexel.read("photo.jpg"))  # 8 numbers a cell',
 }
 NAMES = {
-    "photo-fsq": "`fsq(8, 8, 8, 5, 5)`: five numbers, each rounded to 8 or 5 levels; nothing of the codebook is learned.",
-    "photo-vq": "`vq(8, codebook_size=1024)`: the nearest of 1,024 learned vectors; its neighbours are the codes of a prior.",
+    "photo-fsq": "`fsq(8, 8, 8, 5, 5)`: five numbers of 8 or 5 levels each; no codebook that is learned.",
+    "photo-vq": "`vq(8, codebook_size=1024)`: the nearest of 1,024 learned vectors. `lexel/photo-prior` knows these codes.",
     "photo-vae": "Mean and variance of 8 numbers; the divergence weighs 10⁻⁴, so that pictures stay sharp.",
 }
 
