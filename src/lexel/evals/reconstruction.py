@@ -30,6 +30,7 @@ from lexel.needs import torch
 from lexel.pictures.picture import Picture
 from lexel.pictures.resize import pillow_bicubic
 from lexel.shapes import Array, Float, Num, UInt8
+from lexel.towers._backbone import Backbone
 
 EQUAL = 100.0  # dB that stand for equal pictures: a mean has no use for infinity
 
