@@ -23,7 +23,7 @@ from types import FrameType
 
 import typer
 
-from lexel.cli import about, compare, models, reconstruction, tokens, train, words
+from lexel.cli import about, compare, models, reconstruction, sample, tokens, train, words
 from lexel.cli import eval as evals
 from lexel.errors import LexelError, OutputError
 from lexel.settings import settings
@@ -48,6 +48,7 @@ COMMANDS: tuple[Callable[..., int | None], ...] = (
     compare.cost,
     words.embed,
     words.classify,
+    sample.sample,
     train.new,
     train.train,
     train.push,
