@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from economy import Economical
+
 from lexel.autoencoders._autoencoder import Autoencoder
 from lexel.autoencoders._continuous import Variational
 from lexel.autoencoders._discrete import Discrete
@@ -10,12 +12,18 @@ from lexel.autoencoders._light import Light
 from lexel.autoencoders.vae import VAE, VAEConfig
 from lexel.autoencoders.vqvae import VQVAE, VQVAEConfig
 from lexel.pictures.published import convolutional
+from lexel.quantizers.fsq import FSQ
+from lexel.training.data import Pairs
+from lexel.training.loader import Batch
 from lexel.training.losses import Weights
+from lexel.training.reconstruct import ReconstructionTask
+from lexel.training.task import Task
 from lexel.training.trainer import Settings
 
 Config: TypeAlias = VQVAEConfig | VAEConfig
 
 LIGHT = Light(encoder=(48, 92), decoder=(64, 120), blocks=(1, 3))  # 8 pixels a cell; 2.9 MB as float16
+LEVELS = (9, 9, 7, 7, 5, 5, 5)
 SIDE, BATCH, SEED = 96, 8, 0
 
 
@@ -37,6 +45,12 @@ class Vocabulary:
             return Variational(VAE(self.config), preparation=preparation)
         return Discrete(VQVAE(self.config), preparation=preparation)
 
+    def task(self, model: Autoencoder, held_out: Pairs) -> Task[Batch]:
+        """What it learns by."""
+        if isinstance(model, Discrete) and isinstance(model.image.quantizer, FSQ):
+            return Economical(model, LEVELS, held_out)
+        return ReconstructionTask(model, held_out, weights=self.weights)
+
     def settings(self) -> Settings:
         """How it learns."""
         return Settings(
@@ -46,7 +60,7 @@ class Vocabulary:
 
 
 VOCABULARIES = {
-    "photo-fsq": Vocabulary(VQVAEConfig(light=LIGHT, quantizer="fsq(8, 8, 8, 5, 5)"), 8000),
-    "photo-vq": Vocabulary(VQVAEConfig(light=LIGHT, quantizer="vq(8, codebook_size=1024, decay=0.98)"), 7000),
-    "photo-vae": Vocabulary(VAEConfig(light=LIGHT, channels=8), 3500, Weights(divergence=1e-4)),
+    "photo-fsq": Vocabulary(VQVAEConfig(light=LIGHT, quantizer=f"fsq{LEVELS}"), 6500),
+    "photo-vq": Vocabulary(VQVAEConfig(light=LIGHT, quantizer="vq(8, codebook_size=1024, decay=0.98)"), 4500),
+    "photo-vae": Vocabulary(VAEConfig(light=LIGHT, channels=8), 2500, Weights(divergence=1e-4)),
 }

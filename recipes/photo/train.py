@@ -17,7 +17,6 @@ from model import BATCH, SEED, SIDE, VOCABULARIES
 from pictures import SOURCE, CropLoader
 
 from lexel.training.data import pictures_only
-from lexel.training.reconstruct import ReconstructionTask
 from lexel.training.trainer import train
 
 WATCHED = ("motorcycle_left.png", "rocket.jpg")  # to look at while it runs: no part of them is learned or shipped
@@ -38,7 +37,7 @@ def main() -> None:
         shutil.copy(SOURCE / name, watched / name)
     model = made.model().train()
     model.image.to(memory_format=torch.channels_last)
-    task = ReconstructionTask(model, pictures_only(str(watched)), weights=made.weights)
+    task = made.task(model, pictures_only(str(watched)))
     run = said.folder / said.name
     train(task, CropLoader(BATCH, SIDE, seed=SEED), made.settings(), run, Log(run / "log.jsonl"))
 

@@ -3,6 +3,7 @@
 import pytest
 from autoencoders.light import plain, vae, vqvae
 from autoencoders.peers import bare, dc, dvae, janus, kl, saved, vq, vqvae2
+from autoencoders.published import cosmos, magvit2, titok
 
 from lexel.errors import BadArguments
 from lexel.loading.load import load, save
@@ -19,6 +20,9 @@ AUTOENCODERS = {
     "vqvae": lambda folder: written(vqvae(), folder),
     "vae": lambda folder: written(vae(), folder),
     "autoencoder": lambda folder: written(plain(), folder),
+    "cosmos": lambda folder: bare(cosmos(), folder),
+    "magvit2": lambda folder: bare(magvit2(), folder),
+    "titok": lambda folder: bare(titok(first=False), folder),
 }
 
 by_family = pytest.mark.parametrize("family", AUTOENCODERS)

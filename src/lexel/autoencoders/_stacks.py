@@ -49,7 +49,7 @@ class Encoder(torch.nn.Module):
         widths, norm = stacks.widths, group_norm(stacks.groups)
         self.conv_in = torch.nn.Conv2d(3, widths[0], 3, padding=1)
         steps = zip((widths[0], *widths), widths, stacks.attention, strict=False)
-        self.levels = torch.nn.ModuleList(_Level(*step, stacks.blocks, norm) for step in steps)
+        self.levels = torch.nn.ModuleList(Level(*step, stacks.blocks, norm) for step in steps)
         self.steps = torch.nn.ModuleList(Down(width) for width in widths[:-1])
         self.middle = Middle(widths[-1], norm, attention=stacks.middle)
         self.norm_out = norm(widths[-1])
@@ -75,7 +75,7 @@ class Decoder(torch.nn.Module):
         self.conv_in = torch.nn.Conv2d(stacks.latent, widths[-1], 3, padding=1)
         self.middle = Middle(widths[-1], norm, attention=stacks.middle)
         steps = zip((*widths[1:], widths[-1]), widths, stacks.attention, strict=True)
-        self.levels = torch.nn.ModuleList(_Level(*step, stacks.blocks + 1, norm) for step in steps)
+        self.levels = torch.nn.ModuleList(Level(*step, stacks.blocks + 1, norm) for step in steps)
         self.steps = torch.nn.ModuleList(Up(width) for width in widths[1:])
         self.norm_out = norm(widths[0])
         self.conv_out = torch.nn.Conv2d(widths[0], 3, 3, padding=1)
@@ -107,7 +107,7 @@ class Middle(torch.nn.Module):
         return self.after(x if self.attention is None else self.attention(x, codes), codes)
 
 
-class _Level(torch.nn.Module):
+class Level(torch.nn.Module):
     """Blocks of one size, each followed by attention where there is some."""
 
     def __init__(self, inputs: int, width: int, attention: bool, blocks: int, norm: MakeNorm) -> None:

@@ -8,11 +8,10 @@ It holds no pixels and no decoder. Its `vocabulary` says which autoencoder makes
 by the digest of its weights; codes of another one are refused, because equal numbers would mean other things.
 """
 
-import hashlib
-
 import numpy as np
 
-from lexel.errors import BadArguments, SpaceMismatch
+from lexel.errors import SpaceMismatch
+from lexel.generators._new import check_sizes, new_tokens
 from lexel.generators._objective import Objective
 from lexel.generators._prior import Prior, Vocabulary
 from lexel.generators._region import Box, hidden
@@ -21,10 +20,8 @@ from lexel.generators.autoregressive import Autoregressive
 from lexel.generators.maskgit import MaskGIT
 from lexel.needs import torch
 from lexel.nn.loaded import Loaded
-from lexel.pictures.picture import Picture
 from lexel.pipelines.grammar import Stage
 from lexel.shapes import Array, Float, Int
-from lexel.tokens.raster import raster_tokens
 from lexel.tokens.value import Tokens
 
 OBJECTIVES: dict[str, type[Objective]] = {
@@ -66,14 +63,9 @@ class Generator(Loaded):
         Picture i depends on the seed and i, not on `count`. Raises `BadArguments` for sizes that are none, and for a
         way of drawing that needs another kind of prior.
         """
-        if count < 0 or min(height, width) < 1:
-            raise BadArguments(f"{count} pictures of {height} × {width} cells cannot be drawn")
-        blank = torch.full((count, height, width), self.image.blank)
-        data = self._filled(blank, seed, by)
-        size = (height * self.vocabulary.cell, width * self.vocabulary.cell)
-        none = np.empty((0, 0, 3), np.uint8)
-        pictures = [Picture(none, f"{seed}.{i}", size, _digest(codes)) for i, codes in enumerate(data)]
-        return raster_tokens(data.reshape(-1), pictures, [(height, width)] * count, self.vocabulary.space)
+        check_sizes(count, height, width)
+        codes = self._filled(torch.full((count, height, width), self.image.blank), seed, by)
+        return new_tokens(codes, self.vocabulary.space, cell=self.vocabulary.cell, seed=seed)
 
     def inpaint(self, tokens: Tokens, box: Box, *, seed: int = 0, by: Objective | None = None) -> Tokens:
         """The same tokens, those that the box touches and their neighbours drawn anew; all others stay as they are.
@@ -118,8 +110,3 @@ class Generator(Loaded):
             raise SpaceMismatch(
                 f"{self!r} knows {said[0]}, these are {said[1]}", hint=f"lexel.load({ours.name!r}) makes its"
             )
-
-
-def _digest(codes: Int[Array, "h w"]) -> str:
-    """What a picture that never was a file has for its digest: BLAKE2b-128 of its codes."""
-    return hashlib.blake2b(codes.tobytes(), digest_size=16).hexdigest()

@@ -10,6 +10,7 @@ The first two ask one and the same network, and each can draw from what was trai
 """
 
 import hashlib
+import math
 from typing import Protocol, runtime_checkable
 
 from lexel.errors import BadArguments
@@ -37,7 +38,7 @@ class Objective(Protocol):
 
 
 class Draws:
-    """Uniform numbers in float64, each raster from a source of its own."""
+    """Numbers in float64, each raster from a source of its own."""
 
     def __init__(self, seed: int, count: int) -> None:
         self.sources = [torch.Generator().manual_seed(_number(f"{seed} {i}")) for i in range(count)]
@@ -47,6 +48,10 @@ class Draws:
         empty = torch.empty(0, *shape, dtype=torch.float64)
         drawn = [torch.rand(1, *shape, dtype=torch.float64, generator=source) for source in self.sources]
         return torch.cat([empty, *drawn])
+
+    def normal(self, *shape: int) -> Float[torch.Tensor, "b *shape"]:
+        """Of mean 0 and variance 1."""
+        return math.sqrt(2) * torch.erfinv(2 * self.uniform(*shape).clamp(min=2.0**-54) - 1)
 
     def gumbel(self, *shape: int) -> Float[torch.Tensor, "b *shape"]:
         """−log(−log u)."""

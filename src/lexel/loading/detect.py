@@ -42,7 +42,10 @@ LAYOUTS = (
     "janus",
     "dvae",
     "vqvae2",
+    "titok",
     "vqgan",
+    "cosmos",
+    "magvit2",
     "autoencoder_kl",
     "prior",
 )

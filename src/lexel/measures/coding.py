@@ -58,7 +58,7 @@ class Tables:
 
     @classmethod
     def fit(
-        cls, rasters: Iterable[Num[Array, "h w"]], levels: Sequence[int], *, groups: Num[Array, "K"] | None = None
+        cls, rasters: Iterable[Num[Array, "_ _"]], levels: Sequence[int], *, groups: Num[Array, "K"] | None = None
     ) -> "Tables":
         """Count in the rasters of training pictures.
 

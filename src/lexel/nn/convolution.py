@@ -21,6 +21,7 @@ from lexel.shapes import Float
 F = torch.nn.functional
 
 MakeNorm: TypeAlias = Callable[[int], torch.nn.Module]  # of so many channels
+MakeConv: TypeAlias = Callable[..., torch.nn.Module]  # as torch.nn.Conv2d is called
 
 EPS = 1e-6  # of every published autoencoder's norms; torch's own 1e-5 shows in the third digit
 
@@ -58,15 +59,18 @@ def group_norm(groups: int) -> MakeNorm:
 
 
 class ResBlock(torch.nn.Module):
-    """x + conv(silu(norm(conv(silu(norm(x))))))."""
+    """x + conv(silu(norm(conv(silu(norm(x)))))).
 
-    def __init__(self, inputs: int, width: int, norm: MakeNorm) -> None:
+    conv   makes its convolutions; torch's own unless said
+    """
+
+    def __init__(self, inputs: int, width: int, norm: MakeNorm, conv: MakeConv = torch.nn.Conv2d) -> None:
         super().__init__()
         self.norm1 = norm(inputs)
-        self.conv1 = torch.nn.Conv2d(inputs, width, 3, padding=1)
+        self.conv1 = conv(inputs, width, 3, padding=1)
         self.norm2 = norm(width)
-        self.conv2 = torch.nn.Conv2d(width, width, 3, padding=1)
-        self.shortcut = torch.nn.Conv2d(inputs, width, 1) if inputs != width else torch.nn.Identity()
+        self.conv2 = conv(width, width, 3, padding=1)
+        self.shortcut = conv(inputs, width, 1) if inputs != width else torch.nn.Identity()
 
     def forward(
         self, x: Float[torch.Tensor, "b C h w"], codes: Float[torch.Tensor, "b D h2 w2"] | None = None

@@ -1,12 +1,12 @@
 """How each published family prepares pictures, where no file beside a checkpoint says otherwise.
 
-    shorter side, then the centre      clip, dinov2, imagenet (ResNet), chameleon
+    shorter side, then the centre      clip, dinov2, imagenet (ResNet), chameleon, titok
     squash                             siglip, vit, dinov3, squashed (PVT, Swin); deit, and then the centre
     whole patches of their own aspect  naflex; whole cells, emu3
     longer side, then a margin         sam
     as it is, if not too large         convolutional (autoencoders), dvae
 
-Each is equal to the image processor of `transformers` that its docstring names.
+Each is equal to the image processor of `transformers` that its docstring names, if it names one.
 """
 
 from dataclasses import replace
@@ -118,3 +118,8 @@ def chameleon(size: int) -> Preparation:
         mean=(1.0, 1.0, 1.0),
         std=(1.0, 1.0, 1.0),
     )
+
+
+def titok(size: int) -> Preparation:
+    """TiTok's own, as its evaluation has it: shorter side, then the centre, bicubic, 0…1."""
+    return Preparation(Shortest(size), (size, size), rounding="even", mean=(0.0,) * 3, std=(1.0,) * 3)

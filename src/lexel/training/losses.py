@@ -117,7 +117,7 @@ def ssim(a: Float[torch.Tensor, "b 3 H W"], b: Float[torch.Tensor, "b 3 H W"]) -
     """
     _check_window(a, WINDOW)
     sample = WINDOW**2 / (WINDOW**2 - 1)
-    luminance, structure = _similarity(a, b, lambda x: F.avg_pool2d(x, WINDOW, stride=1), sample)
+    luminance, structure = _similarity(a, b, _flat, sample)
     return (luminance * structure).mean((1, 2, 3))
 
 
@@ -152,6 +152,11 @@ def _similarity(
     light_a, light_b = mean_a + REACH / 2, mean_b + REACH / 2  # counted from black
     luminance = (2 * light_a * light_b + C1) / (light_a.square() + light_b.square() + C1)
     return luminance, (2 * covariance + C2) / (variances + C2)
+
+
+def _flat(x: Float[torch.Tensor, "b C H W"]) -> Float[torch.Tensor, "b C h w"]:
+    """Means of flat windows; rows, then columns, as 14 sums cost less than 49."""
+    return F.avg_pool2d(F.avg_pool2d(x, (WINDOW, 1), stride=1), (1, WINDOW), stride=1)
 
 
 def _gaussian(x: Float[torch.Tensor, "b C H W"]) -> Float[torch.Tensor, "b C h w"]:
