@@ -2,7 +2,7 @@
 
 import pytest
 from autoencoders.peers import bare, dc, dvae, janus, kl, saved, vq, vqvae2
-from autoencoders.published import cosmos, magvit2, titok
+from autoencoders.published import cosmos, magvit2, titok, var
 
 from lexel.errors import BadArguments
 from lexel.loading.load import load
@@ -18,6 +18,7 @@ AUTOENCODERS = {
     "vqvae2": lambda folder: bare(vqvae2(), folder),
     "cosmos": lambda folder: bare(cosmos(), folder),
     "magvit2": lambda folder: bare(magvit2(), folder),
+    "var": lambda folder: bare(var(), folder),
     "titok": lambda folder: bare(titok(first=False), folder),
 }
 

@@ -42,6 +42,7 @@ LAYOUTS = (
     "dvae",
     "vqvae2",
     "titok",
+    "var",
     "vqgan",
     "cosmos",
     "magvit2",
