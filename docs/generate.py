@@ -50,6 +50,7 @@ KINDS = {
     "quantizers": "Quantizers: vectors to codes and back, inside autoencoders",
     "towers": "Families of towers: their models are named in a pipeline, and loaded",
     "autoencoders": "Families of autoencoders: their models are too, and give pictures back",
+    "generators": "Generators: new codes, drawn one way or another by one kind of prior",
 }
 
 

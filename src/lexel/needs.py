@@ -20,6 +20,7 @@ EXTRAS = {
     "torch": "torch",
     "tokenizers": "torch",
     "ftfy": "torch",
+    "constriction": "torch",
     "huggingface_hub": "torch",
     "pillow_heif": "heic",
     "pyarrow": "data",

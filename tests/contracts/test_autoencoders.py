@@ -1,11 +1,12 @@
 """Every family of autoencoders: the contract of tokenizers, on a tiny published model that the loader read."""
 
 import pytest
+from autoencoders.light import plain, vae, vqvae
 from autoencoders.peers import bare, dc, dvae, janus, kl, saved, vq, vqvae2
 from autoencoders.published import cosmos, magvit2, titok, var
 
 from lexel.errors import BadArguments
-from lexel.loading.load import load
+from lexel.loading.load import load, save
 from lexel.pipelines.compose import pipeline
 from lexel.testing import TOKENIZER_CHECKS
 
@@ -16,6 +17,9 @@ AUTOENCODERS = {
     "by_direction": lambda folder: saved(janus(), folder),
     "dvae": lambda folder: bare(dvae(), folder),
     "vqvae2": lambda folder: bare(vqvae2(), folder),
+    "vqvae": lambda folder: written(vqvae(), folder),
+    "vae": lambda folder: written(vae(), folder),
+    "autoencoder": lambda folder: written(plain(), folder),
     "cosmos": lambda folder: bare(cosmos(), folder),
     "magvit2": lambda folder: bare(magvit2(), folder),
     "var": lambda folder: bare(var(), folder),
@@ -23,6 +27,11 @@ AUTOENCODERS = {
 }
 
 by_family = pytest.mark.parametrize("family", AUTOENCODERS)
+
+
+def written(model, folder):
+    save(model, folder)
+    return folder
 
 
 @pytest.fixture(scope="module")

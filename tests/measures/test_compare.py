@@ -239,3 +239,28 @@ def test_nothing_to_compare_is_refused(pictures):
 
 def test_it_is_public():
     assert lexel.compare is compare
+
+
+@dataclasses.dataclass(frozen=True)
+class Farthest:
+    """The largest difference of two bytes: a measure of the caller's own."""
+
+    name: str = "farthest"
+
+    def __call__(self, a, b):
+        return float(np.abs(a.astype(int) - b).max())
+
+
+def test_what_is_asked_for_beyond_the_columns_stands_beside_them(pictures):
+    ways = ["kmeans(8, 64)", "patch(16) | tome(r=12)"]
+    found = compare(pictures, ways, repeats=1, distances=[Farthest()], stability=True)
+    kmeans, reduced = found.standings
+    assert list(kmeans.row.more) == ["farthest", *(f"flips {x}" for x in ("noise", "jpeg", "resize", "again", "shift"))]
+    assert list(reduced.row.more) == ["farthest"]
+    assert all(list(row.more) == ["farthest"] for s in found.standings for row in s.baselines)
+    for row in found.rows:
+        assert row.more["farthest"] ** 2 >= row.mse
+    method = [row for row in found.rows if row.way == ways[0]]
+    for name, value in kmeans.row.more.items():
+        assert math.isclose(value, sum(row.more[name] for row in method) / len(method))
+    assert json.loads(found.to_json())["methods"][0]["mean"]["more"] == kmeans.row.more

@@ -13,7 +13,7 @@ from lexel.pictures.picture import Picture
 from lexel.training import fresh
 from lexel.training.dual import DualTask
 from lexel.training.fresh import ImageSizes, TextSizes
-from lexel.training.loader import Batch, PairLoader
+from lexel.training.loader import Batch, PairLoader, unspelled
 from lexel.training.trainer import Settings
 
 COLOURS = {"red": (220, 40, 30), "green": (40, 190, 60), "blue": (40, 70, 220), "white": (250, 250, 250)}
@@ -108,3 +108,9 @@ class Always:
 
     def __getitem__(self, step):
         return self.batch
+
+
+def batch_of(count, *, side=16):
+    """The first drawings as pixels from −1 to 1, float32 `[count, 3, side, side]`, without words."""
+    pixels = [torch.tensor(Drawings().picture(i).pixels).permute(2, 0, 1) / 127.5 - 1 for i in range(count)]
+    return Batch(torch.stack(pixels), unspelled([""] * count), torch.arange(count))

@@ -95,8 +95,8 @@ def test_every_fault_is_named_in_the_order_of_the_file(wrong):
         ("clip = 1.0", "clip = nan", "optimizer.clip: must be a finite number, is NaN"),
         ("batch = 256", "batch = true", "run.batch: must be a valid integer, is true"),
         ('source = "pictures"', 'source = ""', 'data.source: must have at least 1 character, is ""'),
-        ('task = "clip"', 'task = "clap"', 'task: must be clip, siglip, mae, finetune, is "clap"'),
-        ('task = "clip"', "task = 3", "task: must be clip, siglip, mae, finetune, is 3"),
+        ('task = "clip"', 'task = "clap"', 'task: must be clip, siglip, mae, tokenizer, finetune, is "clap"'),
+        ('task = "clip"', "task = 3", "task: must be clip, siglip, mae, tokenizer, finetune, is 3"),
     ],
 )
 def test_a_fault_says_what_would_be_right(before, after, says, wrong):
@@ -105,6 +105,27 @@ def test_a_fault_says_what_would_be_right(before, after, says, wrong):
     if "qqq" in after:
         line += 1
     assert any(said.startswith(f"#:{line}: {says}") for said in wrong((before, after)))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ("down = 8", "down = 12", "model.down: must be 4, 8, 16 or 32, is 12"),
+        ("down = 8", "down = 32\nside = 1", "model.side: is no setting"),
+        ("side = 64", "side = 60", "crops: must have a side that is a multiple of down = 8"),
+        ("weight = 0.0", "weight = -1.0", "discriminator.weight: must be greater than or equal to 0, is -1.0"),
+        ('kind = "vqvae"', 'kind = "gan"', "model.kind: must be 'vqvae', 'autoencoder' or 'vae', is \"gan\""),
+    ],
+)
+def test_a_fault_of_a_tokenizer_says_what_would_be_right(before, after, says, wrong):
+    assert any(says in said for said in wrong((before, after), task="tokenizer"))
+
+
+def test_what_makes_codes_and_how_large_cells_are_is_written_down(tmp_path):
+    said = read(new("tokenizer", tmp_path / "mine", quantizer="vq(8, codebook_size=512, decay=0.99)", down=16))
+    assert (said.model.quantizer, said.model.down) == ("vq(8, codebook_size=512, decay=0.99)", 16)
+    with pytest.raises(BadArguments, match="mae has no codes"):
+        new("mae", tmp_path / "other", down=16)
 
 
 def test_a_table_that_is_no_table_is_said_so(tmp_path):
@@ -172,7 +193,7 @@ def test_a_run_is_not_written_over(tmp_path):
 def test_what_cannot_be_learned_is_refused_with_what_can(tmp_path):
     with pytest.raises(UnknownName, match="did you mean clip"):
         new("clop", tmp_path / "mine")
-    with pytest.raises(UnknownName, match="one of clip, siglip, mae, finetune"):
+    with pytest.raises(UnknownName, match="one of clip, siglip, mae, tokenizer, finetune"):
         new("world peace", tmp_path / "mine")
     with pytest.raises(BadArguments, match="starts from nothing"):
         new("clip", tmp_path / "mine", start="org/name")

@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 from training.tasks import Notes, Regression, Samples
 
+from lexel.quantizers.vq import VQ
 from lexel.training import state
 from lexel.training.kept import undone
 from lexel.training.trainer import Ended, Settings, train
@@ -87,6 +88,34 @@ def test_what_is_measured_is_the_average_and_so_is_the_best(tmp_path):
     best = state.newest(tmp_path).weights()
     assert all(torch.equal(best[name], value) for name, value in task.seen[0].items() if "meas" not in name)
     assert not torch.equal(task.seen[-1]["0.weight"], task.module[0].weight)
+
+
+class Named(Regression):
+    """Its codebook follows the mean of its vectors, which come from a layer that learns."""
+
+    def __init__(self):
+        super().__init__(dropout=0.0)
+        self.module.append(VQ(2, codebook_size=3, decay=0.5))
+
+    def gradients(self, batch, chunk):
+        vectors = self.module[:-1](batch[0])
+        made = self.module[-1](vectors)
+        self.seen = vectors.detach(), made.codes
+        loss = (made.quantized - batch[1]).square().mean() + sum(made.losses.values())
+        loss.backward()
+        return {"loss": loss.item()}
+
+    def after_step(self):
+        self.module[-1].update(*self.seen)
+
+
+def test_codebooks_that_are_averages_are_not_averaged_again(tmp_path):
+    task, *_ = run(tmp_path, Settings(steps=9, learning_rate=0.05, average=0.9), task=Named())
+    found = state.newest(tmp_path)
+    average, last = found.tensors("ema"), task.module.state_dict()
+    buffers = {"4.codebook", "4.averages.counts", "4.averages.sums", "4.averages.updates"}
+    assert {name for name in last if torch.equal(average[name], last[name])} == buffers
+    assert last["4.averages.updates"] == 9
 
 
 def test_what_is_undone_is_as_it_was_and_without_gradients():

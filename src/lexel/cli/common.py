@@ -1,5 +1,6 @@
 """What commands share: options, reading inputs, and telling what became of them."""
 
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -76,6 +77,15 @@ def backbone(model: str) -> "Backbone":
     if not isinstance(tower, Backbone):
         raise BadArguments("gives no vector a picture", subject=model, hint="lexel tokenize takes what it gives")
     return tower
+
+
+def png_bytes(picture: "Picture") -> bytes:
+    """A picture as a PNG file."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(picture.pixels).save(file, "PNG")
+    return file.getvalue()
 
 
 def tell(account: "Account", output: Path, *, as_json: bool, as_jsonl: bool) -> int:

@@ -29,6 +29,9 @@ def compare(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="OUT", help="A .html report or a .json file as well.")
     ] = None,
+    stability: Annotated[
+        bool, typer.Option("--stability", help="Tell how many codes flip under noise, JPEG and the like.")
+    ] = False,
     as_json: Json = False,
     as_jsonl: Jsonl = False,
 ) -> int:
@@ -43,7 +46,7 @@ def compare(
     """
     from lexel.drawing.terminal import console, progress, table
     from lexel.measures.compare import compare as measure
-    from lexel.measures.table import COLUMNS, NUMBERS, lines, remarks
+    from lexel.measures.table import columns, lines, remarks
     from lexel.settings import settings
 
     if output is not None and output.suffix not in REPORTS:
@@ -51,7 +54,7 @@ def compare(
     pictures, refused = watched(read_inputs(inputs))
     try:
         with progress(console(settings(), sys.stderr), None, noun="ways") as advance:
-            comparison = measure(pictures, pipelines, progress=lambda way: advance(1))
+            comparison = measure(pictures, pipelines, stability=stability, progress=lambda way: advance(1))
     except NoMatch:
         return _told(refused) or 1  # the failures are the reason that there is no picture
     if output is not None:
@@ -61,7 +64,8 @@ def compare(
     elif as_jsonl:
         sys.stdout.writelines(json.dumps(row.plain(), ensure_ascii=False) + "\n" for row in comparison.rows)
     else:
-        table(console(settings(), sys.stdout), COLUMNS, lines(comparison.standings), right=NUMBERS)
+        heads = columns(comparison.standings)
+        table(console(settings(), sys.stdout), heads, lines(comparison.standings), right=range(1, len(heads)))
         for standing in comparison.standings:
             if remark := remarks(standing):
                 print(f"{standing.row.way}: {remark}")

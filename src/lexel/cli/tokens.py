@@ -1,6 +1,5 @@
 """tokenize, detokenize, show: pictures to tokens, back again, and what that looks like."""
 
-import io
 import json
 import re
 import sys
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
-from lexel.cli.common import Inputs, Json, Jsonl, Output, Overwrite, With, read_inputs, tell
+from lexel.cli.common import Inputs, Json, Jsonl, Output, Overwrite, With, png_bytes, read_inputs, tell
 from lexel.errors import BadArguments, NoMatch
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ def detokenize(
             path = output / _file_name(picture.name, taken)
             if path.exists() and not overwrite:
                 raise BadArguments("is there already", subject=str(path), hint="--overwrite replaces it")
-            commit_bytes(path, _png(picture))
+            commit_bytes(path, png_bytes(picture))
             lines.append(Line(picture.name, "done", tokens=int(batch.counts[b])))
     write_lines(beside(output, "inputs.jsonl"), lines)
     return tell(Account(tuple(lines)), output, as_json=as_json, as_jsonl=as_jsonl)
@@ -249,11 +248,3 @@ def _file_name(name: str, taken: set[str]) -> str:
         unique = f"{stem}-{number}"
     taken.add(f"{unique.lower()}.png")
     return f"{unique}.png"
-
-
-def _png(picture: "Picture") -> bytes:
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(picture.pixels).save(file, "PNG")
-    return file.getvalue()

@@ -14,7 +14,7 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `lexel n
 
 
 def new(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="clip, siglip, mae or finetune.")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="clip, siglip, mae, tokenizer or finetune.")],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="To make; its name becomes the model's.")],
     data: Annotated[
         str | None,
@@ -23,6 +23,12 @@ def new(
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="What fine-tuning starts from: org/name or ./folder.")
     ] = None,
+    quantizer: Annotated[
+        str | None, typer.Option(metavar="TEXT", help='What makes codes of a tokenizer, such as "fsq(8, 5, 5, 5)".')
+    ] = None,
+    down: Annotated[
+        int | None, typer.Option(metavar="N", help="Pixels of a side of a tokenizer's cell: 4, 8, 16 or 32.")
+    ] = None,
 ) -> None:
     """Begin a model: write a folder with one file, in which every line says what it does.
 
@@ -30,6 +36,7 @@ def new(
     lexel new clip mymodel --data photos/
     lexel new siglip mymodel                         many languages; better with small batches
     lexel new mae mymodel --data photos/             from pictures without captions
+    lexel new tokenizer mytok --quantizer "fsq(8, 5, 5, 5)" --down 8
     lexel new finetune mymodel --model openai/clip-vit-base-patch32 --data photos/
 
     The file runs as it is. photos/ holds name.jpg and beside it name.txt, a caption a line.
@@ -37,7 +44,7 @@ def new(
     from lexel.drawing.terminal import escaped
     from lexel.training.recipes import new as write
 
-    path = write(task, folder, source=data, start=model)
+    path = write(task, folder, source=data, start=model, quantizer=quantizer, down=down)
     print(escaped(str(path)))
     print(f"Edit it, or leave it as it is. Then: lexel train {escaped(str(folder))}", file=sys.stderr)
 

@@ -35,6 +35,7 @@ LAYOUTS = (
     "swinv2",
     "pvt",
     "resnet",
+    "light",
     "dcae",
     "chameleon",
     "emu3",
@@ -47,6 +48,7 @@ LAYOUTS = (
     "cosmos",
     "magvit2",
     "autoencoder_kl",
+    "prior",
 )
 
 Shapes = dict[str, tuple[int, ...]]
@@ -56,12 +58,13 @@ Shapes = dict[str, tuple[int, ...]]
 class Parts:
     """What a checkpoint holds, as the towers want to hear it: None where a half is absent.
 
-    image   the configuration that the class of the image tower takes
+    image         the configuration that the class of the image tower takes
+    preparation   None of what is shown no pictures
     """
 
     image: object | None
     text: "TextConfig | None"
-    preparation: Preparation
+    preparation: Preparation | None
 
 
 @dataclass(frozen=True)

@@ -11,21 +11,28 @@ import importlib
 import json
 import shutil
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 from lexel.autoencoders._autoencoder import Autoencoder
+from lexel.autoencoders._discrete import Discrete
 from lexel.disk import commit, commit_bytes
 from lexel.errors import BadArguments, LoadError
+from lexel.generators._generator import Generator
 from lexel.loading import hub, processor
 from lexel.loading.detect import Layout, Parts, detect, layouts
 from lexel.loading.files import JSON, Checkpoint, Tensors
 from lexel.loading.fill import fill, places
 from lexel.loading.spellers import LateSpeller
 from lexel.loading.table import Table
+from lexel.measures.coding import Tables
 from lexel.needs import torch
+from lexel.pictures.prepare import Preparation
 from lexel.towers._backbone import Backbone
 from lexel.towers._dual import Dual
 
+Model: TypeAlias = Backbone | Autoencoder | Generator
+
+TABLES = "codes.safetensors"  # of the entropy coder, beside the weights of a model of codes
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -35,7 +42,7 @@ def load(
     device: str = "auto",
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
     part: Literal["image", "text"] | None = None,
-) -> Backbone | Autoencoder:
+) -> Model:
     """A model with its published weights, in `eval()` and without gradients.
 
     name     `org/name` or `org/name@revision` of the hub, `./folder` or a safetensors file in it, `open_clip:NAME/TAG`,
@@ -45,7 +52,7 @@ def load(
     part     "image" or "text": that tower alone
 
     A model of pictures and words is a `Dual`, one of several stages a `Hierarchy`; both are backbones. What gives
-    pictures back is an `Autoencoder`.
+    pictures back is an `Autoencoder`, what draws new codes for one a `Generator`.
 
     Raises `UnknownName` and `Offline`, `LoadError` for a broken file, and of its kinds `UnknownLayout` for another
     family, `MissingKeys` for tensors missing and left over, `WrongShape`, `UnsafeFile` for pickles.
@@ -68,10 +75,12 @@ def load(
     model = whole if half == parts else _built(layout, half, checkpoint, tensors)
     stored = dtype if dtype != "auto" else "float32" if where.type == "cpu" else tensors.dtype
     fill(model, found, tensors, device=where, dtype=DTYPES[stored])
+    if isinstance(model, Discrete) and (checkpoint.folder / TABLES).is_file():
+        model.tables = Tables.load(checkpoint.folder / TABLES)
     return model.eval().requires_grad_(False)
 
 
-def save(model: Backbone | Autoencoder, folder: str | Path) -> None:
+def save(model: Model, folder: str | Path) -> None:
     """Write a model to `folder` as its family publishes it: config.json, model.safetensors, and how to prepare.
 
     The words go with it where it was loaded from a folder that has them. What is there under these names is replaced.
@@ -87,36 +96,35 @@ def save(model: Backbone | Autoencoder, folder: str | Path) -> None:
     with commit(folder / layout.weights) as temporary:
         save_file(state, temporary, metadata={"format": "pt"})
     files = {layout.file: settings}
-    if layout.file == processor.OPENCLIP:
-        settings["preprocess_cfg"] = processor.written_openclip(model.preparation)
-    elif model.image is not None and (said := processor.written(model.preparation)):
+    preparation = _preparation(model)
+    if preparation and layout.file == processor.OPENCLIP:
+        settings["preprocess_cfg"] = processor.written_openclip(preparation)
+    elif preparation and model.image is not None and (said := processor.written(preparation)):
         files[processor.FILE] = said
     for name, values in files.items():
         commit_bytes(folder / name, (json.dumps(values, indent=2, sort_keys=True) + "\n").encode())
+    if isinstance(model, Discrete) and model.tables is not None:
+        model.tables.save(folder / TABLES)
     if isinstance(model, Dual) and isinstance(model.speller, LateSpeller):
         _copy_words(model.speller.checkpoint, folder)
 
 
-def _built(layout: Layout, parts: Parts, checkpoint: Checkpoint, tensors: Tensors) -> Backbone | Autoencoder:
+def _built(layout: Layout, parts: Parts, checkpoint: Checkpoint, tensors: Tensors) -> Model:
     """The model without memory."""
-    preparation = parts.preparation
-    if layout.prepares:
-        preparation = processor.preparation(checkpoint, family=preparation)
+    about: dict[str, Any] = {"name": checkpoint.name, "digest": tensors.digest}
+    if preparation := parts.preparation:
+        about["preparation"] = processor.preparation(checkpoint, family=preparation) if layout.prepares else preparation
     with torch.device("meta"):
         image = _class(layout.image)(parts.image) if parts.image else None
         if not layout.text:
-            model: Backbone | Autoencoder = _class(layout.model)(
-                image, preparation=preparation, name=checkpoint.name, digest=tensors.digest
-            )
+            model: Model = _class(layout.model)(image, **about)
             return model
         dual = Dual(
             image,
             _class(layout.text)(parts.text) if parts.text else None,
-            preparation=preparation,
             speller=layout.speller(checkpoint, parts.text.length) if parts.text and layout.speller else None,
             biased=layout.biased,
-            name=checkpoint.name,
-            digest=tensors.digest,
+            **about,
         )
     if parts.image is None or parts.text is None:  # nothing to compare with: halves are published without them
         for name in ("logit_scale", "logit_bias"):
@@ -130,11 +138,16 @@ def _class(named: str) -> type:
     return found
 
 
-def _layout_of(model: Backbone | Autoencoder) -> tuple[Layout, Table, dict[str, JSON]]:
+def _preparation(model: Model) -> Preparation | None:
+    """How pictures are prepared for it; None for what is shown none."""
+    return None if isinstance(model, Generator) else model.preparation
+
+
+def _layout_of(model: Model) -> tuple[Layout, Table, dict[str, JSON]]:
     """The layout that a model is written in, its keys and its settings."""
     text = model.text if isinstance(model, Dual) else None
     towers = {f"{type(tower).__module__}:{type(tower).__name__}" for tower in (model.image, text) if tower}
-    parts = Parts(getattr(model.image, "config", None), getattr(text, "config", None), model.preparation)
+    parts = Parts(getattr(model.image, "config", None), getattr(text, "config", None), _preparation(model))
     for layout in layouts():
         if layout.settings and towers <= {layout.image, layout.text} and (said := layout.settings(parts)):
             return layout, layout.table(parts), said

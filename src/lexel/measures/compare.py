@@ -23,7 +23,7 @@ from lexel.errors import BadArguments, NoMatch
 from lexel.measures.codecs import CODECS
 from lexel.measures.meter import Child, Failed
 from lexel.measures.rows import Row, Standing
-from lexel.measures.trial import Trial, coded, drawn, tried
+from lexel.measures.trial import Also, Distance, Trial, coded, drawn, tried
 from lexel.pictures.picture import Picture, Pictures
 from lexel.pictures.read import read
 from lexel.pictures.sources import Readable
@@ -95,6 +95,8 @@ def compare(
     pipelines: Sequence[str | Pipeline],
     *,
     repeats: int = 3,
+    distances: Sequence[Distance] = (),
+    stability: bool = False,
     progress: Callable[[str], None] = lambda way: None,
 ) -> Comparison:
     """Compare pipelines on pictures.
@@ -103,6 +105,8 @@ def compare(
     pipelines   texts or `Pipeline`s. A process of its own builds each from its text, so that its parts must be methods
                 that a text can name
     repeats     runs of which the median time is taken, after one that is not timed
+    distances   measures of your own between a picture and what is kept of it, such as `evals.perceptual.LPIPS`
+    stability   tell how many codes flip under noise, JPEG, resizing, a shift and their own decoding
     progress    is told the name of each way before it begins
 
     A method that fails, or takes its process down, has a row that says so; the others go on. Raises `BadArguments` for
@@ -118,7 +122,7 @@ def compare(
     shown: list[Picture] = []
     for batch in _batches(pictures if isinstance(pictures, Pictures) else read(pictures)):
         shown += batch[: SHOWN - len(shown)]
-        for row in _compared(methods, batch, repeats, progress):
+        for row in _compared(methods, batch, repeats, Also(tuple(distances), stability), progress):
             rows[row.of].setdefault(row.way, []).append(row)
     if not shown:
         raise NoMatch("there is no picture to compare on")
@@ -129,7 +133,11 @@ def compare(
 
 
 def _compared(
-    methods: Sequence[Pipeline], batch: Sequence[Picture], repeats: int, progress: Callable[[str], None]
+    methods: Sequence[Pipeline],
+    batch: Sequence[Picture],
+    repeats: int,
+    also: Also,
+    progress: Callable[[str], None],
 ) -> Iterator[Row]:
     """The rows of one batch of pictures; of each way one a picture, in their order."""
     found: dict[str, list[Trial | Failed]] = {}
@@ -137,7 +145,7 @@ def _compared(
         text = str(method)
         progress(text)
         with Child() as child:
-            found[text] = [child.call(tried, text, picture, repeats) for picture in batch]
+            found[text] = [child.call(tried, text, picture, repeats, also) for picture in batch]
         yield from (Row.of_trial(text, text, *pair) for pair in zip(batch, found[text], strict=True))
         first = str(Pipeline([method.tokenizer]))
         for way in _baselines(method, 0):
@@ -146,7 +154,7 @@ def _compared(
                 for picture, trial in zip(batch, found[text], strict=True):
                     if isinstance(trial, Trial):
                         selectors = _baselines(method, trial.regions or 0)[way]
-                        trial = child.call(drawn, first, selectors, picture, repeats)
+                        trial = child.call(drawn, first, selectors, picture, repeats, also)
                     yield Row.of_trial(way, text, picture, trial)
     for codec in CODECS:
         progress(codec)
@@ -154,7 +162,7 @@ def _compared(
             for b, picture in enumerate(batch):
                 trials = {text: trials[b] for text, trials in found.items()}
                 rates = {text: trial.bits for text, trial in trials.items() if isinstance(trial, Trial)}
-                files = child.call(coded, codec, tuple(rates.values()), picture, repeats)
+                files = child.call(coded, codec, tuple(rates.values()), picture, repeats, also)
                 if isinstance(files, Failed):
                     trials |= dict.fromkeys(rates, files)
                 else:

@@ -27,7 +27,7 @@ from lexel.measures.bits import bits
 from lexel.measures.codecs import CODECS, Codec, Coded, ladder
 from lexel.measures.pixels import mse, psnr
 from lexel.measures.rows import Row, Standing
-from lexel.measures.table import COLUMNS, NUMBERS, lines, remarks
+from lexel.measures.table import columns, lines, remarks
 from lexel.pictures.picture import Picture
 from lexel.pictures.resize import fit, pillow_box
 from lexel.pipelines.compose import Pipeline, pipeline
@@ -57,9 +57,9 @@ def report(comparison: "Comparison") -> str:
             "from 8 bits a pixel on."
         ),
         html.table(
-            (*COLUMNS, ""),
+            (*columns(standings), ""),
             [[code(line[0]), *line[1:], remarks(s)] for line, s in zip(lines(standings), standings, strict=True)],
-            right=NUMBERS,
+            right=range(1, len(columns(standings))),
         ),
         html.paragraph(
             "Bits are those of the tokens as stored; headers of files and codebooks are not counted, nor are those of "

@@ -10,7 +10,7 @@ A method that no baseline is worse than is not worth its trouble here, and `Stan
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from lexel.measures.meter import Failed
 from lexel.measures.pixels import psnr
@@ -29,7 +29,7 @@ class Row:
     picture                its name; "" for the mean
     pixels                 of the upright original
     tokens                 None of a codec
-    bits_per_pixel         of tokens as `bits.bits` counts them; of a codec without the header of its file
+    bits_per_pixel         of tokens as `Trial` counts them; of a codec without the header of its file
     header_bits_per_pixel  of that header
     mse                    mean squared error of bytes, 0 to 65,025; None where tokens cannot be undone
     psnr                   dB, infinite for an mse of 0; of the mean row the PSNR of the mean mse
@@ -38,6 +38,7 @@ class Row:
                            the mean of the pictures, the largest of them. The only numbers that differ from run to run
     seen                   the method was learned from this picture, so that it looks better than it is
     note                   what the method warned about
+    more                   what else was asked for, by name
     error                  why there is no result: the name of the error, and a sentence
     """
 
@@ -56,6 +57,7 @@ class Row:
     seen: bool = False
     note: str = ""
     error: str = ""
+    more: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def of_trial(cls, way: str, of: str, picture: Picture, trial: Trial | Failed) -> "Row":
@@ -78,6 +80,7 @@ class Row:
             peak_mb=None if trial.cost.peak is None else trial.cost.peak / MB,
             seen=trial.seen,
             note=trial.note,
+            more=trial.more,
         )
 
     @property
@@ -85,7 +88,7 @@ class Row:
         """How many pixels one token stands for; None of a codec, and where there is no token."""
         return self.pixels / self.tokens if self.tokens else None
 
-    def plain(self) -> dict[str, str | float | bool | None]:
+    def plain(self) -> dict[str, str | float | bool | dict[str, float] | None]:
         """The row for JSON, which has no infinity: an infinite PSNR is null beside an mse of 0."""
         plain = asdict(self) | {"pixels_per_token": self.pixels_per_token}
         return plain | {"psnr": None if self.psnr == math.inf else self.psnr}
@@ -143,12 +146,19 @@ def mean(rows: Sequence[Row]) -> Row:
         peak_mb=max((row.peak_mb for row in good if row.peak_mb is not None), default=None),
         seen=any(row.seen for row in good),
         note=next((row.note for row in good if row.note), ""),
+        more={name: _mean_of(good, name) for name in dict.fromkeys(name for row in good for name in row.more)},
     )
 
 
 def _mean(values: Sequence[int | float | None]) -> float | None:
     there = [value for value in values if value is not None]
     return sum(there) / len(there) if there else None
+
+
+def _mean_of(rows: Sequence[Row], name: str) -> float:
+    """Over the pictures that have it."""
+    there = [row.more[name] for row in rows if name in row.more]
+    return sum(there) / len(there)
 
 
 def _better(method: Sequence[Row], other: Sequence[Row]) -> bool:

@@ -4,7 +4,7 @@
     patch(16) | tome(r=98)     926       283    66.30  36.9  0.981    23.9    24.6  56.0  exact  35  60
 
 The PSNR of each baseline stands beside that of the method: as many tokens by chance and by resizing, as many bits of
-JPEG and WebP.
+JPEG and WebP. What was asked for beyond these has its columns at the end.
 """
 
 import math
@@ -15,12 +15,20 @@ from lexel.measures.rows import Standing
 
 BASELINES = ("random_drop", "resize", *CODECS)
 COLUMNS = ("method", "tokens", "px/token", "bits/px", "PSNR", "SSIM", "random", *BASELINES[1:], "ms", "MB")
-NUMBERS = range(1, len(COLUMNS))  # the columns that hold them
+
+
+def columns(standings: Sequence[Standing]) -> tuple[str, ...]:
+    """`COLUMNS`, and those of what was asked for. All but the first hold numbers."""
+    return (*COLUMNS, *dict.fromkeys(name for standing in standings for name in standing.row.more))
 
 
 def lines(standings: Sequence[Standing]) -> list[list[str]]:
-    """A line a method: the cells of `COLUMNS`. PSNR in dB, time in ms, memory in 10⁶ bytes."""
-    return [_line(standing) for standing in standings]
+    """A line a method: the cells of `columns`. PSNR in dB, time in ms, memory in 10⁶ bytes."""
+    more = columns(standings)[len(COLUMNS) :]
+    return [
+        [*_line(standing), *(_said(standing.row.more.get(name), "{:.3f}".format) for name in more)]
+        for standing in standings
+    ]
 
 
 def remarks(standing: Standing) -> str:

@@ -8,6 +8,7 @@ from lexel.needs import torch
 
 if TYPE_CHECKING:
     from lexel.autoencoders._autoencoder import Autoencoder
+    from lexel.generators._generator import Generator
     from lexel.towers._backbone import Backbone
 
 M = TypeVar("M", bound=torch.nn.Module)
@@ -38,7 +39,7 @@ class Loaded(torch.nn.Module):
         """`lexel.save(self, folder)`, likewise."""
         import lexel
 
-        lexel.save(cast("Backbone | Autoencoder", self), os.fspath(folder))
+        lexel.save(cast("Backbone | Autoencoder | Generator", self), os.fspath(folder))
 
 
 def changed(module: T, **parts: object) -> T:

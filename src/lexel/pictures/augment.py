@@ -66,7 +66,7 @@ class Augmentation:
 
         seed   from 0
         """
-        where, shape, x, y, flip, angle, brightness, contrast, saturation, hue, gray, blur = _draws(seed, 12)
+        where, shape, x, y, flip, angle, brightness, contrast, saturation, hue, gray, blur = draws(seed, 12)
         top, left, height, width = self._rectangle(picture.pixels.shape[:2], where, shape, x, y)
         pixels = picture.pixels[top : top + height, left : left + width]
         if flip < self.flip:
@@ -101,7 +101,7 @@ class Augmentation:
         return int(y * (height - rows + 1)), int(x * (width - columns + 1)), rows, columns
 
 
-def _draws(seed: int, count: int) -> list[float]:
+def draws(seed: int, count: int) -> list[float]:
     """Numbers from 0 to below 1, of raw bits: what NumPy makes of bits may change with its version, they may not."""
     return [bits * 2.0**-53 for bits in (np.random.PCG64(seed).random_raw(count) >> BITS).tolist()]
 

@@ -27,7 +27,7 @@ from lexel.errors import LexelError, PipelineError, UnknownName
 from lexel.plugins import plugins
 
 ROOMS = ("partitions", "reducers", "quantizers")
-FAMILIES = ("towers", "autoencoders")  # rooms where a file is a family of published checkpoints
+FAMILIES = ("towers", "autoencoders", "generators")  # rooms where a file is a family of models
 FIELDS = ("Paper", "Kind", "Needs", "Cost", "Checked by")
 
 HOUSE = Path(__file__).parent.parent
@@ -41,7 +41,7 @@ class Method:
     """What is known of a method without importing it.
 
     name       as pipelines say it
-    room       "partitions", "reducers", "quantizers", "towers", "autoencoders"; of a plug-in its distribution
+    room       one of `ROOMS` or `FAMILIES`; of a plug-in its distribution
     sentence   the first of its file: what it does
     drawing    what stands between the sentence and the fields
     fields     `Paper`, `Kind`, `Needs`, `Cost`, `Checked by`, as far as the head has them; none of a plug-in

@@ -160,7 +160,10 @@ def _model(stage: Stage) -> object:
     from lexel.loading.load import load
 
     model: object = load(stage.name)
-    assert isinstance(model, Tokenizer)
+    if not isinstance(model, Tokenizer):
+        raise BadArguments(
+            "makes no tokens of pictures", subject=stage.name, hint="lexel sample draws new ones from it"
+        )
     signature = inspect.signature(model.tokenize)
     own = [p for p in signature.parameters.values() if p.name not in ("pictures", "keep")]
     if isinstance(model, Flexible):

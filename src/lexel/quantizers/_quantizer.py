@@ -86,10 +86,11 @@ def repeated(text: str, count: int) -> torch.nn.ModuleList:
 
     Raises `BadArguments` where each would give a row of codes, beside what `built` raises.
     """
-    made = [built(text) for _ in range(count)]
-    if made[0].codes(torch.zeros(0, made[0].dim)).ndim > 1:
+    made = cast("list[torch.nn.Module]", [built(text) for _ in range(count)])
+    own = {name for name, _ in (*made[0].named_parameters(recurse=False), *made[0].named_buffers(recurse=False))}
+    if "codebook" not in own and not hasattr(type(made[0]), "codebook"):
         raise BadArguments(f"{text} has several codebooks; those of one can be repeated")
-    return torch.nn.ModuleList(cast("list[torch.nn.Module]", made))
+    return torch.nn.ModuleList(made)
 
 
 def text(quantizer: object, *args: Value, **kwargs: Value) -> str:

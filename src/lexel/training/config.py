@@ -1,6 +1,6 @@
 """A run as a TOML file: every setting has a type and a range, and an error names file, line and setting.
 
-    mymodel.toml ─► tomllib ─► pydantic ─► Contrastive │ Masked │ Finetune
+    mymodel.toml ─► tomllib ─► pydantic ─► Contrastive │ Masked │ Finetune │ Tokenizer
                        │           │
                        └───────────┴─► mymodel.toml:12: optimizer.learning_rate: must be greater than 0, is -1
 
@@ -12,28 +12,18 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from lexel.carets import nearest
 from lexel.errors import BadArguments
 from lexel.needs import pydantic
 from lexel.training.recipes import template
+from lexel.training.sections import Config, Contrastive, Finetune, Masked, Tokenizer
 
 if TYPE_CHECKING:
-    from pydantic import ValidationInfo
     from pydantic_core import ErrorDetails
 
-Field = pydantic.Field
 LONGEST = 40  # characters of a value in an error
-
-Positive = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Chance = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
-Chances = Annotated[tuple[Chance, Chance], Field(strict=False)]  # TOML has lists alone; the numbers stay strict
-Positives = Annotated[tuple[Positive, Positive], Field(strict=False)]
-Shares = Annotated[tuple[Share, Share], Field(strict=False)]
 
 Place: TypeAlias = tuple[str | int, ...]  # ("optimizer", "betas", 1)
 
@@ -44,163 +34,13 @@ REASONS = {  # in words of TOML where Pydantic's are of Python
     "too_long": "must be a list of two numbers",
 }
 
-
-class Section(pydantic.BaseModel):
-    """A table of the file: unknown settings are refused, nothing is converted, nothing changes later."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Data(Section):
-    """Where pictures and captions come from. `held_out`: a share of them below 1, else so many."""
-
-    source: Annotated[str, Field(min_length=1)]
-    held_out: Annotated[float, Field(ge=0)]
-    licence: str
-    description: str
-
-
-class Blocks(Section):
-    """A transformer."""
-
-    width: Count
-    depth: Count
-    heads: Count
-
-    @pydantic.field_validator("heads")
-    @classmethod
-    def _share_the_width(cls, heads: int, info: "ValidationInfo") -> int:
-        width = info.data.get("width", heads)
-        if width % heads:
-            raise ValueError(f"divide width = {width}")
-        return heads
-
-
-class Image(Blocks):
-    """The image tower. Pictures are `size` pixels high and wide."""
-
-    size: Count
-    patch_size: Count
-
-    @pydantic.field_validator("patch_size")
-    @classmethod
-    def _share_the_size(cls, patch_size: int, info: "ValidationInfo") -> int:
-        size = info.data.get("size", patch_size)
-        if size % patch_size:
-            raise ValueError(f"divide size = {size}")
-        return patch_size
-
-
-class Text(Blocks):
-    """The text tower, and its vocabulary."""
-
-    vocab_size: Annotated[int, Field(ge=514)]
-    length: Annotated[int, Field(ge=4)]
-
-
-class Decoder(Blocks):
-    """What paints the patches that were hidden, a share `mask` of them."""
-
-    mask: Annotated[float, Field(gt=0, lt=1)]
-    norm_pix_loss: bool
-
-
-class Model(Section):
-    """What fine-tuning starts from, and what of it learns."""
-
-    start: Annotated[str, Field(min_length=1)]
-    train: Literal["all", "image", "text", "projection", "lora"]
-    rank: Count
-    mix: Chance
-
-
-class Augment(Section):
-    """How a picture is changed each time that it is seen."""
-
-    crop: Chances
-    ratio: Positives
-    flip: Chance
-    rotate: Annotated[float, Field(ge=0, le=180)]
-    color: Share
-    hue: Annotated[float, Field(ge=0, le=0.5)]
-    gray: Chance
-    blur: Chance
-
-
-class Optimizer(Section):
-    """AdamW, and the rate over the run. `warmup`: the share of all steps on the way up."""
-
-    learning_rate: Positive
-    warmup: Share
-    weight_decay: Annotated[float, Field(ge=0)]
-    betas: Shares
-    clip: Annotated[float, Field(ge=0)]
-    average: Share
-
-
-class Run(Section):
-    """How long, how much at once, and what is kept."""
-
-    epochs: Positive
-    batch: Annotated[int, Field(ge=2)]
-    chunk: Natural
-    precision: Literal["float32", "bfloat16"]
-    device: Annotated[str, Field(min_length=1)]
-    seed: Natural
-    measures: Natural
-    patience: Natural
-    save_every: Count
-    keep: Natural
-
-
-class Card(Section):
-    """What the model card says that nobody can compute."""
-
-    licence: str
-    description: str
-
-
-class Contrastive(Section):
-    """A new dual encoder, with the loss of CLIP or of SigLIP."""
-
-    task: Literal["clip", "siglip"]
-    data: Data
-    image: Image
-    text: Text
-    augment: Augment
-    optimizer: Optimizer
-    run: Run
-    card: Card
-
-
-class Masked(Section):
-    """A new masked autoencoder; captions are not read."""
-
-    task: Literal["mae"]
-    data: Data
-    image: Image
-    decoder: Decoder
-    augment: Augment
-    optimizer: Optimizer
-    run: Run
-    card: Card
-
-
-class Finetune(Section):
-    """A dual encoder that is there already, and learns more."""
-
-    task: Literal["finetune"]
-    data: Data
-    model: Model
-    augment: Augment
-    optimizer: Optimizer
-    run: Run
-    card: Card
-
-
-Config = Contrastive | Masked | Finetune
-
-KINDS: dict[str, type[Config]] = {"clip": Contrastive, "siglip": Contrastive, "mae": Masked, "finetune": Finetune}
+KINDS: dict[str, type[Config]] = {
+    "clip": Contrastive,
+    "siglip": Contrastive,
+    "mae": Masked,
+    "tokenizer": Tokenizer,
+    "finetune": Finetune,
+}
 
 
 def read(path: Path) -> Config:

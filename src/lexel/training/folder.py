@@ -19,7 +19,7 @@ from pathlib import Path
 from lexel.disk import commit_bytes
 from lexel.errors import BadArguments
 from lexel.training import card, state
-from lexel.training.config import Config
+from lexel.training.sections import Config
 
 # What may be changed in the middle of a run, because the weights do not depend on it.
 FREE = {"card.licence", "card.description", "data.source", "data.licence", "data.description"} | {

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 
+from lexel.generators._prior import PriorConfig
 from lexel.needs import torch
 from lexel.shapes import Float
 from lexel.towers._config import Blocks, ImageConfig, TextConfig
@@ -44,16 +45,12 @@ def begin(module: torch.nn.Module, rules: Rules, *, seed: int) -> None:
 def clip(image: ImageConfig, text: TextConfig) -> Rules:
     """OpenAI's: cosines are multiplied by 1 / 0.07 at the start."""
     words, sight = text.blocks, image.blocks
-    residual = words.width**-0.5 * (2 * words.depth) ** -0.5
     return {
         "logit_scale": constant(math.log(1 / 0.07)),
         **NORMS,
         "text.words.weight": normal(0.02),
         "text.positions": normal(0.01),
-        "text.*.attention.qkv.weight": normal(words.width**-0.5),
-        "text.*.attention.out.weight": normal(residual),
-        "text.*.mlp.fc1.weight": normal((2 * words.width) ** -0.5),
-        "text.*.mlp.fc2.weight": normal(residual),
+        **_by_depth("text", words),
         "text.*.bias": constant(0.0),
         "text.projection.weight": normal(words.width**-0.5),
         "image.class_token": normal(sight.width**-0.5),
@@ -111,6 +108,17 @@ def mae(config: MAEConfig) -> Rules:
     }
 
 
+def prior(config: PriorConfig) -> Rules:
+    """Blocks as CLIP's text tower, which are GPT's; at the start every code is nearly as likely as the others."""
+    return {
+        **NORMS,
+        "image.codes.weight": normal(0.02),
+        "image.places.weight": normal(0.02),
+        **_by_depth("image", config.blocks),
+        "*bias": constant(0.0),
+    }
+
+
 def sines(width: int, grid: int) -> Float[torch.Tensor, "n D"]:
     """The table of positions of MAE: zeros for the class token, then a quarter each sin x, cos x, sin y, cos y.
 
@@ -159,6 +167,17 @@ def _glorot(tower: str, blocks: Blocks) -> Rules:
     return {
         f"{tower}.*.attention.*.weight": glorot(blocks.width, blocks.width),
         f"{tower}.*.mlp.*.weight": glorot(blocks.width, blocks.hidden),
+    }
+
+
+def _by_depth(tower: str, blocks: Blocks) -> Rules:
+    """What adds to the residual stream begins smaller the more blocks there are."""
+    residual = blocks.width**-0.5 * (2 * blocks.depth) ** -0.5
+    return {
+        f"{tower}.*.attention.qkv.weight": normal(blocks.width**-0.5),
+        f"{tower}.*.attention.out.weight": normal(residual),
+        f"{tower}.*.mlp.fc1.weight": normal((2 * blocks.width) ** -0.5),
+        f"{tower}.*.mlp.fc2.weight": normal(residual),
     }
 
 

@@ -2,7 +2,8 @@
 
     model        as the last update left them
     optimizer    both moments of AdamW, a tensor a parameter each
-    ema          average ← past · average + (1 − past) · model, where one is kept
+    ema          average ← past · average + (1 − past) · model, where one is kept: of what the optimizer moves. Buffers
+                 are those of the model: counters, and codebooks, which are averages already
     best         the weights whose measure was the best, where somebody loses patience
 
 What is measured is what the run is for: the average where there is one. So the best are the best of the average.
@@ -71,9 +72,10 @@ class Kept:
         state.save(run, step, {part: x for part, x in parts.items() if x}, {**facts, **judged}, keep=keep)
 
     def blend(self) -> None:
-        """After an update: numbers are averaged, counters are those of the module."""
+        """After an update: parameters are averaged, buffers copied."""
+        learned = {name for name, _ in self.module.named_parameters(remove_duplicate=False)}
         for name, value in self.module.state_dict().items() if self.past else ():
-            if value.is_floating_point():
+            if name in learned:
                 self.average[name].lerp_(value, 1 - self.past)
             else:
                 self.average[name].copy_(value)

@@ -1,0 +1,146 @@
+"""The autoencoders that lexel trains itself: VQ-VAE, VAE and the plain one, all of the light encoder and decoder.
+
+config.json    model_type lexel_vqvae, lexel_vae, lexel_autoencoder; the sizes of both halves, a quantizer's text
+keys           encoder.levels.0.1.conv1.weight, decoder.…, quantizer.…: ours without the first word
+"""
+
+from dataclasses import replace
+
+from lexel.autoencoders._continuous import Scaling
+from lexel.autoencoders._light import Light
+from lexel.autoencoders.autoencoder import PlainConfig
+from lexel.autoencoders.vae import VAEConfig
+from lexel.autoencoders.vqvae import VQVAEConfig
+from lexel.errors import LexelError, LoadError
+from lexel.loading.detect import Layout, Parts, Shapes
+from lexel.loading.files import JSON, Fields
+from lexel.loading.table import Table
+from lexel.needs import torch
+from lexel.pictures.published import convolutional
+from lexel.quantizers._quantizer import built
+
+KEYS = Table.of("""
+    image.encoder       encoder
+    image.decoder       decoder
+    image.quantizer     quantizer
+""")
+LEVELS = 6  # at most: cells of 128 pixels
+
+
+def _vqvae_parts(fields: Fields, shapes: Shapes) -> Parts:
+    light, quantizer = _light(fields), fields.text("quantizer")
+    try:
+        with torch.device("meta"):
+            built(quantizer)
+    except LexelError as error:
+        raise LoadError(f"quantizer is {quantizer[:40]!r}: {error}", subject=fields.subject) from error
+    return _parts(VQVAEConfig(light=light, quantizer=quantizer), light)
+
+
+def _vae_parts(fields: Fields, shapes: Shapes) -> Parts:
+    light, channels = _light(fields), fields.count("channels", 8)
+    return _parts(VAEConfig(light=light, channels=channels, scaling=_scaling(fields, channels)), light)
+
+
+def _plain_parts(fields: Fields, shapes: Shapes) -> Parts:
+    light, channels = _light(fields), fields.count("channels", 8)
+    return _parts(PlainConfig(light=light, channels=channels, scaling=_scaling(fields, channels)), light)
+
+
+def _parts(config: VQVAEConfig | VAEConfig | PlainConfig, light: Light) -> Parts:
+    return Parts(config, None, convolutional(light.edge, light.cell))
+
+
+def _light(fields: Fields) -> Light:
+    try:
+        return Light(
+            encoder=_counts(fields, "encoder_widths"),
+            decoder=_counts(fields, "decoder_widths"),
+            blocks=_counts(fields, "blocks"),
+            edge=fields.count("edge", 1024),
+        )
+    except LoadError:
+        raise
+    except LexelError as error:
+        raise LoadError(str(error), subject=fields.subject) from error
+
+
+def _counts(fields: Fields, name: str) -> tuple[int, ...]:
+    values = fields.values.get(name)
+    if not isinstance(values, list) or not 1 <= len(values) <= LEVELS:
+        raise LoadError(f"{name} is {values!r}"[:80] + f", expected 1 to {LEVELS} numbers", subject=fields.subject)
+    return tuple(Fields({name: value}, fields.subject).count(name, 1) if value != 0 else 0 for value in values)
+
+
+def _scaling(fields: Fields, channels: int) -> Scaling | None:
+    """Mean and deviation of each channel; None where nobody measured them."""
+    if "latents_mean" not in fields:
+        return None
+    mean, std = (_each(fields, name, channels) for name in ("latents_mean", "latents_std"))
+    return Scaling(1.0, mean, std)
+
+
+def _each(fields: Fields, name: str, channels: int) -> tuple[float, ...]:
+    values = fields.values.get(name)
+    if not isinstance(values, list) or len(values) != channels:
+        raise LoadError(f"{name} is {values!r}"[:80] + f", expected {channels} numbers", subject=fields.subject)
+    return tuple(Fields({name: value}, fields.subject).number(name, 0.0) for value in values)
+
+
+def _vqvae_settings(parts: Parts) -> dict[str, JSON]:
+    config = parts.image
+    assert isinstance(config, VQVAEConfig)
+    return {"model_type": "lexel_vqvae", "quantizer": config.quantizer} | _written(config.light)
+
+
+def _continuous_settings(parts: Parts) -> dict[str, JSON]:
+    config = parts.image
+    assert isinstance(config, VAEConfig | PlainConfig)
+    kind = "lexel_vae" if isinstance(config, VAEConfig) else "lexel_autoencoder"
+    said: dict[str, JSON] = {"model_type": kind, "channels": config.channels}
+    if config.scaling:
+        said |= {"latents_mean": [*config.scaling.shift], "latents_std": [*config.scaling.std]}
+    return said | _written(config.light)
+
+
+def _written(light: Light) -> dict[str, JSON]:
+    return {
+        "encoder_widths": [*light.encoder],
+        "decoder_widths": [*light.decoder],
+        "blocks": [*light.blocks],
+        "edge": light.edge,
+    }
+
+
+VQ = Layout(
+    "VQ-VAE (lexel)",
+    file="config.json",
+    family=lambda fields: fields.values.get("model_type") == "lexel_vqvae",
+    marks=("encoder.norm_out.weight",),
+    keys=KEYS,
+    parts=_vqvae_parts,
+    image="lexel.autoencoders.vqvae:VQVAE",
+    model="lexel.autoencoders._discrete:Discrete",
+    settings=_vqvae_settings,
+)
+LAYOUTS = [
+    VQ,
+    replace(
+        VQ,
+        name="VAE (lexel)",
+        family=lambda fields: fields.values.get("model_type") == "lexel_vae",
+        parts=_vae_parts,
+        image="lexel.autoencoders.vae:VAE",
+        model="lexel.autoencoders._continuous:Variational",
+        settings=_continuous_settings,
+    ),
+    replace(
+        VQ,
+        name="autoencoder (lexel)",
+        family=lambda fields: fields.values.get("model_type") == "lexel_autoencoder",
+        parts=_plain_parts,
+        image="lexel.autoencoders.autoencoder:PlainAutoencoder",
+        model="lexel.autoencoders._continuous:Continuous",
+        settings=_continuous_settings,
+    ),
+]

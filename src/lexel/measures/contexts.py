@@ -1,0 +1,141 @@
+"""What stands beside a code: how codes are spelled as symbols, and the neighbours that each symbol is judged by.
+
+┌────┬────┬────┐
+│    │ up │ ur │    cells left of and above a cell are known when it is decoded, and the one above to the right,
+├────┼────┼────┘    too, where lines of cells run steeply down to the left: column + 2·row is the same in each
+│ le │ ▓▓ │
+└────┴────┘
+
+levels    of FSQ: each is a symbol. Its contexts: the same level of the left, the upper and, in thirds, the upper
+          right cell
+groups    of a learned codebook: the group is a symbol, with contexts as a level has. The member of the group is
+          another: its contexts are the group, and the member in the first neighbour of the same group
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lexel.errors import TokensError
+from lexel.shapes import Array, Float, Int, Num
+
+LEFT, UP, UPPER_RIGHT = (0, -1), (-1, 0), (-1, 1)
+THIRDS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Spelling:
+    """Codes as rows of symbols.
+
+    symbols   of each code
+    sizes     how many each symbol can be
+    grouped   symbols are group and member, not levels
+    """
+
+    symbols: Int[Array, "K D"]
+    sizes: tuple[int, ...]
+    grouped: bool
+
+    @classmethod
+    def of_levels(cls, levels: Sequence[int]) -> "Spelling":
+        """The first level counts fastest."""
+        return cls(
+            np.stack(np.unravel_index(np.arange(np.prod(levels)), levels, order="F"), axis=1), tuple(levels), False
+        )
+
+    @classmethod
+    def of_groups(cls, groups: Num[Array, "K"]) -> "Spelling":
+        """Members of a group are numbered in the order of their codes."""
+        count = np.bincount(groups)
+        order = np.argsort(groups, kind="stable")
+        member = np.empty(len(groups), np.int64)
+        member[order] = np.arange(len(groups)) - np.repeat(np.cumsum(count) - count, count)
+        return cls(np.stack([groups.astype(np.int64), member], axis=1), (len(count), int(count.max())), True)
+
+    def spelled(self, raster: Num[Array, "..."]) -> "Cells":
+        """The symbols of a raster. Raises `TokensError` for what is no raster of these codes."""
+        if raster.ndim != 2 or (raster.size and not 0 <= raster.min() <= raster.max() < len(self.symbols)):
+            raise TokensError(f"rasters of codes are [h, w] of 0 to {len(self.symbols) - 1}, this is of {raster.shape}")
+        cells = self.blank(raster.shape[0], raster.shape[1])
+        cells.inside[...] = self.symbols[raster]
+        return cells
+
+    def blank(self, height: int, width: int) -> "Cells":
+        """Cells to be filled. Beyond the edge stands a symbol that no cell has."""
+        padded = np.empty((height + 1, width + 2, len(self.sizes)), np.int64)
+        padded[...] = self.sizes
+        return Cells(padded)
+
+    def raster(self, cells: "Cells") -> Int[Array, "h w"]:
+        """The codes of cells. Raises `TokensError` for symbols that no code has."""
+        codes = np.full(self.sizes, -1)
+        codes[tuple(self.symbols.T)] = np.arange(len(self.symbols))
+        raster: Array = codes[tuple(np.moveaxis(cells.inside, -1, 0))]
+        if (raster < 0).any():
+            raise TokensError("symbols that no code has")
+        return raster
+
+    def shape(self, d: int) -> tuple[int, ...]:
+        """How many of each context symbol `d` has, the nearest first."""
+        size = self.sizes[d]
+        return (self.sizes[0], size + 1) if self.grouped and d else (size + 1, size + 1, THIRDS + 1)
+
+    def contexts(self, cells: "Cells", d: int, at: Int[Array, "2 N"]) -> tuple[Int[Array, "N"], ...]:
+        """The contexts of symbol `d` in the cells `at` (rows, columns)."""
+        size = self.sizes[d]
+        beside = [cells.symbol(at, d, offset) for offset in (LEFT, UP, UPPER_RIGHT)]
+        if not (self.grouped and d):
+            left, up, upper_right = beside
+            return left, up, upper_right * THIRDS // size
+        group, near = cells.symbol(at, 0), np.full(at.shape[1], size)
+        for member, offset in zip(reversed(beside), (UPPER_RIGHT, UP, LEFT), strict=True):
+            near = np.where(cells.symbol(at, 0, offset) == group, member, near)
+        return group, near
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """A raster of symbols, with a row above and a column at each side that are no cells."""
+
+    padded: Int[Array, "h1 w2 D"]
+
+    @property
+    def inside(self) -> Int[Array, "h w D"]:
+        """The cells, a view."""
+        return self.padded[1:, 1:-1]
+
+    def symbol(self, at: Int[Array, "2 N"], d: int, offset: tuple[int, int] = (0, 0)) -> Int[Array, "N"]:
+        """Symbol `d` of the cells that stand so many rows and columns from `at`."""
+        found: Array = self.padded[at[0] + (1 + offset[0]), at[1] + (1 + offset[1]), d]
+        return found
+
+    def lines(self) -> Iterator[Int[Array, "2 N"]]:
+        """Rows and columns of cells, line after line: each needs only those of earlier lines beside it."""
+        height, width, _ = self.inside.shape
+        for line in range(width + 2 * (height - 1) if height and width else 0):
+            rows = np.arange(max(0, (line - width) // 2 + 1), min(height - 1, line // 2) + 1)
+            yield np.stack([rows, line - 2 * rows])
+
+
+def groups_of(codebook: Float[Array, "K D"], count: int) -> Int[Array, "K"]:
+    """So many groups of codes of equal size, alike inside and ordered: neighbours in number are alike, too.
+
+    count   a power of 2, at most K; the square root of K is good
+
+    Halves at the median along the direction in which they differ most, again and again.
+    """
+    groups = np.zeros(len(codebook), np.int64)
+    parts = [np.arange(len(codebook))]
+    while len(parts) < count:
+        parts = [half for part in parts for half in _halves(codebook.astype(np.float64), part)]
+    for number, part in enumerate(parts):
+        groups[part] = number
+    return groups
+
+
+def _halves(codebook: Float[Array, "K D"], part: Int[Array, "k"]) -> list[Int[Array, "_"]]:
+    rows = codebook[part] - codebook[part].mean(axis=0)
+    direction = np.linalg.svd(rows, full_matrices=False)[2][0]
+    largest = direction[np.abs(direction).argmax()]  # positive: either sign is a direction
+    return np.array_split(part[np.argsort(rows @ direction * np.sign(largest), kind="stable")], 2)
