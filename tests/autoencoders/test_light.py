@@ -14,7 +14,8 @@ from lexel.autoencoders.vae import divergence, drawn
 from lexel.errors import BadArguments, LoadError
 from lexel.loading.load import load, save
 from lexel.pictures.read import read
-from lexel.training.reconstruct import ReconstructionTask, Weights
+from lexel.training.losses import Weights
+from lexel.training.reconstruct import ReconstructionTask
 from lexel.training.trainer import Settings, adamw, update
 
 KINDS = {

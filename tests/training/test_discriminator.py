@@ -5,6 +5,7 @@ import torch
 
 from lexel.training.discriminator import (
     LARGEST,
+    SMALLEST,
     PatchDiscriminator,
     adaptive_weight,
     batch_norm,
@@ -36,7 +37,7 @@ def test_its_weights_have_the_published_names_and_shapes():
     }
 
 
-@pytest.mark.parametrize(("side", "patches"), [(256, 30), (128, 14), (64, 6)])
+@pytest.mark.parametrize(("side", "patches"), [(256, 30), (128, 14), (64, 6), (SMALLEST, 1)])
 def test_it_judges_as_many_patches_as_published(side, patches):
     judge = PatchDiscriminator(width=4)
     assert judge(noise(2, 3, side, side)).shape == (2, 1, patches, patches)

@@ -49,3 +49,12 @@ def test_a_collapse_says_what_collapsed():
     for step in range(1, STAYS + 1):
         found = failures.seen(step, FINE | {"texts_alike": 0.99})
     assert "All texts have become one vector (cosine 0.990)" in found[0].said
+
+
+@pytest.mark.parametrize(
+    ("losses", "name"),
+    [({"loss": 0.1, "used": 0.05}, "codebook collapse"), ({"loss": 0.1, "judge": 0.01}, "judge too strong")],
+)
+def test_a_failure_of_a_vocabulary_is_named(losses, name):
+    assert watched(losses) == [(10 + STAYS, name)]
+    assert watched({"loss": 0.1, "used": 0.9, "judge": 0.8}) == []

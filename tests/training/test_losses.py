@@ -11,7 +11,7 @@ from lexel import box
 from lexel.errors import BadArguments
 from lexel.measures import pixels
 from lexel.pictures.read import read
-from lexel.training.losses import SCALES, Losses, Perceptual, frequency_loss, ms_ssim, ssim
+from lexel.training.losses import SCALES, Perceptual, Weights, frequency_loss, ms_ssim, ssim
 
 NAMES = ("l1", "l2", "frequency", "ssim", "ms_ssim")
 
@@ -23,6 +23,11 @@ def pair(size=(24, 31), seed=0, noise=0.3):
     return (wanted + noise * torch.randn(wanted.shape, generator=draw)).clamp(-1, 1), wanted
 
 
+def only(**weights):
+    """These and no others."""
+    return Weights(**{"l2": 0.0, **weights})
+
+
 def shifted(levels):
     """Bytes [H, W, 3] → [1, 3, H, W] from −1 to 1."""
     return torch.tensor(levels).permute(2, 0, 1)[None].float() / 127.5 - 1
@@ -31,10 +36,10 @@ def shifted(levels):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_loss_is_nothing_for_equal_pictures_and_something_for_others(name):
     painted, wanted = pair()
-    losses = Losses(**{name: 2.0})
+    losses = only(**{name: 2.0}).terms
     assert losses(wanted, wanted)[name].item() == pytest.approx(0, abs=1e-6)
     assert losses(painted, wanted)[name].item() == pytest.approx(
-        2 * Losses(**{name: 1.0})(painted, wanted)[name].item()
+        2 * only(**{name: 1.0}).terms(painted, wanted)[name].item()
     )
     assert losses(painted, wanted)[name] > 1e-4
 
@@ -44,10 +49,10 @@ def test_every_loss_leads_from_what_is_painted_to_what_is_wanted(name):
     painted, wanted = pair()
     painted.requires_grad_()
     optimizer = torch.optim.Adam([painted], lr=0.03)
-    before = Losses(**{name: 1.0})(painted, wanted)[name].item()
+    before = only(**{name: 1.0}).terms(painted, wanted)[name].item()
     for _ in range(8):
         optimizer.zero_grad()
-        loss = Losses(**{name: 1.0})(painted, wanted)[name]
+        loss = only(**{name: 1.0}).terms(painted, wanted)[name]
         loss.backward()
         assert painted.grad.isfinite().all()
         optimizer.step()
@@ -56,7 +61,7 @@ def test_every_loss_leads_from_what_is_painted_to_what_is_wanted(name):
 
 def test_pixel_losses_are_means():
     painted, wanted = pair()
-    found = Losses(l1=1.0, l2=1.0)(painted, wanted)
+    found = only(l1=1.0, l2=1.0).terms(painted, wanted)
     assert found["l1"].item() == pytest.approx(np.abs((painted - wanted).numpy()).mean(), rel=1e-6)
     assert found["l2"].item() == pytest.approx(((painted - wanted).numpy() ** 2).mean(), rel=1e-6)
 
@@ -139,7 +144,7 @@ def test_opposite_pictures_have_a_gradient_all_the_same():
     """Their structure is negative, and a negative number has no power."""
     _, wanted = pair((44, 44))
     painted = (-wanted).requires_grad_()
-    loss = Losses(ms_ssim=1.0)(painted, wanted)["ms_ssim"]
+    loss = only(ms_ssim=1.0).terms(painted, wanted)["ms_ssim"]
     loss.backward()
     assert loss.item() == pytest.approx(1, abs=1e-3)
     assert painted.grad.isfinite().all()
@@ -156,7 +161,7 @@ def test_a_network_that_somebody_brings_counts_in_the_mean():
     painted, wanted = pair()
     network = Blurred()
     assert isinstance(network, Perceptual)
-    found = Losses(l1=1.0, perceptual=3.0, network=network)(painted, wanted)
+    found = only(l1=1.0, perceptual=3.0, network=network).terms(painted, wanted)
     assert list(found) == ["l1", "perceptual"]
     assert found["perceptual"].item() == pytest.approx(3 * network(painted, wanted).mean().item())
 
@@ -164,15 +169,17 @@ def test_a_network_that_somebody_brings_counts_in_the_mean():
 def test_losses_are_computed_in_full_precision():
     painted, wanted = pair()
     with torch.autocast("cpu", torch.bfloat16):
-        found = Losses(l2=1.0, frequency=1.0, ssim=1.0, ms_ssim=1.0)(painted.bfloat16(), wanted)
+        found = only(l2=1.0, frequency=1.0, ssim=1.0, ms_ssim=1.0).terms(painted.bfloat16(), wanted)
     assert {loss.dtype for loss in found.values()} == {torch.float32}
     assert found["ssim"].item() == pytest.approx(1 - ssim(painted.bfloat16().float(), wanted).mean().item(), abs=1e-6)
 
 
-@pytest.mark.parametrize("weights", [{}, {"l1": -1.0}, {"l1": 1.0, "ssim": -0.1}, {"perceptual": 1.0}])
+@pytest.mark.parametrize(
+    "weights", [{}, {"l1": -1.0}, {"l1": 1.0, "ssim": -0.1}, {"l1": 1.0, "divergence": -1.0}, {"perceptual": 1.0}]
+)
 def test_weights_that_make_no_loss_are_refused(weights):
     with pytest.raises(BadArguments):
-        Losses(**weights)
+        only(**weights)
 
 
 @pytest.mark.parametrize(("similarity", "side"), [(ssim, 7), (ms_ssim, 11)])

@@ -11,7 +11,8 @@ from training.small import Drawings, batch_of, gradients
 
 from lexel.errors import BadArguments
 from lexel.loading.load import load
-from lexel.training.reconstruct import ReconstructionTask, Weights
+from lexel.training.losses import Weights
+from lexel.training.reconstruct import ReconstructionTask
 from lexel.training.trainer import Settings, adamw, update
 
 AVERAGES = "vq(4, codebook_size=16, decay=0.9)"

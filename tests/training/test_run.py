@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 
 import pytest
@@ -12,6 +13,7 @@ from training.shapes import begin, change, draw, told
 from lexel.drawing.terminal import console
 from lexel.errors import BadArguments, DataError, TrainingError
 from lexel.loading.load import load
+from lexel.pictures.read import read
 from lexel.settings import Settings
 from lexel.training import sanity, state, trainer
 from lexel.training.run import run
@@ -66,6 +68,68 @@ def test_a_masked_autoencoder_is_trained_without_captions(shapes, tmp_path):
     assert "42 pictures to learn from, 8 held out" in said  # the one without a caption counts
     assert set(went.measures) == {"explained"}
     assert load(folder / "model").tokenize([]).data.shape == (0, 32)
+
+
+CELLS = {"width": 16, "blocks": 0, "edge": 64, "side": 32, "each": 2, "measures": 2}
+
+
+@pytest.fixture(scope="module")
+def vocabulary(shapes, tmp_path_factory):
+    """A small vocabulary that was trained, with a judge; answers its folder, how it went, and what was said."""
+    folder = tmp_path_factory.mktemp("runs") / "cells"
+    begin("tokenizer", folder, shapes, epochs=3.0, weight=0.1, quantizer="vq(4, codebook_size=16, decay=0.9)", **CELLS)
+    return folder, *go(folder)
+
+
+def test_a_tokenizer_is_trained_and_gives_pictures_back(vocabulary, shapes):
+    folder, went, said = vocabulary
+    assert went.exit == 3  # a picture is cut
+    assert "model   tokenizer, 0.0" in said  # the judge does not count
+    assert "42 pictures to learn from, 8 held out" in said
+    assert list(went.measures) == ["psnr", "used", "perplexity"]
+    assert told(folder)[0]["measures"]["psnr"] < went.measures["psnr"]
+    model = load(folder / "model")
+    tokens = model.tokenize(read([shapes / "red-bar-blue.png"]))
+    assert (tokens.total, tokens.space.codebook) == (25, (16,))
+    [back] = model.detokenize(tokens)
+    assert back.pixels.shape == (40, 40, 3)
+
+
+def test_codes_and_judge_are_watched(vocabulary):
+    folder, *_ = vocabulary
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    steps = [line for line in lines if "loss" in line]
+    assert {"used", "dead", "perplexity"} <= steps[-1].keys()
+    assert ["judge" in line for line in steps] == [False] * 8 + [True] * 8  # after half of the run
+    page = (folder / "curve.html").read_text(encoding="utf-8")
+    assert "share of all codes, %" in page
+
+
+def test_the_card_of_a_tokenizer_compares_it_at_the_same_bits(vocabulary):
+    text = (vocabulary[0] / "README.md").read_text(encoding="utf-8")
+    assert "A visual vocabulary: a code of vq(4, codebook_size=16, decay=0.9) for each 8 × 8 pixels" in text
+    assert re.search(r"\| this vocabulary \| 0\.0625 \| \d+\.\d\d dB \| ", text.replace("0.062 ", "0.0625 "))
+    assert "| k-means of 8 × 8 blocks, K = 16 |" in text
+    assert "transformers" not in text
+
+
+def test_a_vocabulary_of_vectors_has_their_scale(shapes, tmp_path):
+    folder = begin("tokenizer", tmp_path / "mine", shapes, epochs=1.0, kind="vae", **CELLS)
+    went, _ = go(folder)
+    assert list(went.measures) == ["psnr"]
+    model = load(folder / "model")
+    data = model.tokenize(read([shapes / "red-bar-blue.png"]), scaled=True).data
+    assert data.shape == (25, 8)
+    assert "| this vocabulary | — |" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_what_makes_no_codes_is_refused_before_anything_begins(shapes, tmp_path):
+    with pytest.raises(BadArguments, match="fsq"):
+        go(begin("tokenizer", tmp_path / "a", shapes, quantizer="fsq(1)", **CELLS))
+    with pytest.raises(BadArguments, match="weights of losses"):
+        go(begin("tokenizer", tmp_path / "b", shapes, l2=0.0, **CELLS))
+    with pytest.raises(BadArguments, match="squares of 24 pixels or more, not 16"):
+        go(begin("tokenizer", tmp_path / "c", shapes, weight=0.1, **{**CELLS, "side": 16}))
 
 
 def test_a_siglip_is_trained(shapes, tmp_path):

@@ -6,6 +6,7 @@ pixels ─► encoder ─► latents ─ nearest ─► codes ─ rows of the co
 from typing import Protocol, runtime_checkable
 
 from lexel.autoencoders._autoencoder import Autoencoder, MapNetwork, Maps
+from lexel.measures.coding import Tables
 from lexel.needs import torch
 from lexel.quantizers._quantizer import Quantizer
 from lexel.shapes import Float, Int
@@ -23,9 +24,13 @@ class QuantizingNetwork(MapNetwork, Protocol):
 
 
 class Discrete(Autoencoder):
-    """Pictures ↔ codes. Needs a `QuantizingNetwork`."""
+    """Pictures ↔ codes. Needs a `QuantizingNetwork`.
+
+    tables   for the entropy coding of its codes, where the model comes with them
+    """
 
     image: QuantizingNetwork
+    tables: Tables | None = None
 
     @property
     def space(self) -> Space:

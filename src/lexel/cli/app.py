@@ -23,7 +23,7 @@ from types import FrameType
 
 import typer
 
-from lexel.cli import about, compare, models, sample, tokens, train, words
+from lexel.cli import about, compare, models, reconstruction, sample, tokens, train, words
 from lexel.cli import eval as evals
 from lexel.errors import LexelError, OutputError
 from lexel.settings import settings
@@ -67,9 +67,10 @@ EVALS: dict[str, Callable[..., int | None]] = {
     "zero-shot": evals.zero_shot,
     "clipscore": evals.clipscore,
     "probe": evals.probe,
+    "tokenizer": reconstruction.tokenizer,
 }
 models_app = typer.Typer(help="Models on this machine: list them, get one of the hub, add old weights.")
-eval_app = typer.Typer(help="What an encoder is worth: retrieval, zero-shot, CLIPScore, probes.")
+eval_app = typer.Typer(help="What a model is worth: retrieval, zero-shot, CLIPScore, probes, reconstruction.")
 
 
 def main() -> None:

@@ -55,14 +55,14 @@ def retrieval(
     from lexel.training.data import pairs
 
     encoder, opened = _dual(model), pairs(data)
-    read = _read(encoder.embed, opened)
+    read = read_all(encoder.embed, opened)
     said = [opened.captions(index)[:captions] for index in read.kept.tolist()]
     texts = [text for some in said for text in some]
     owner = np.repeat(np.arange(len(said)), [len(some) for some in said])
     metrics = retrieval(read.vectors, encoder.embed(texts), owner)
     test = seen(opened.name, read, captions=opened.digest, texts=len(texts))
     result = Result.of("retrieval", metrics, encoder, {"test": test}, captions=captions or "all")
-    return _tell(result, [read], output, as_json=as_json)
+    return tell_result(result, [read], output, as_json=as_json)
 
 
 def zero_shot(
@@ -96,13 +96,13 @@ def zero_shot(
     encoder, opened = _dual(model), pictures_only(folder)
     folders = classes_of(opened)
     classes, prompts = _named(folders, names), _templates(templates)
-    read = _read(encoder.embed, opened)
+    read = read_all(encoder.embed, opened)
     labels = labels_of(opened, folders)[read.kept]
     metrics = zero_shot_accuracy(encoder, read.vectors, labels, classes, prompts)
     result = Result.of(
         "zero-shot", metrics, encoder, {"test": seen(opened.name, read)}, classes=classes, templates=prompts
     )
-    return _tell(result, [read], output, as_json=as_json)
+    return tell_result(result, [read], output, as_json=as_json)
 
 
 def clipscore(
@@ -131,7 +131,7 @@ def clipscore(
 
     encoder, opened = _dual(model), pairs(data)
     people = pairs(references) if references else None
-    read = _read(encoder.embed, opened)
+    read = read_all(encoder.embed, opened)
     asked = [(row, index, text) for row, index in enumerate(read.kept.tolist()) for text in opened.captions(index)]
     vectors, texts = read.vectors[[row for row, _, _ in asked]], [text for _, _, text in asked]
     names = [opened.key(index) for _, index, _ in asked]
@@ -149,7 +149,7 @@ def clipscore(
             line = {"input": name, "caption": text} | {key: float(score[row]) for key, score in scores.items()}
             print(json.dumps(line, ensure_ascii=False))
     result = Result.of("clipscore", metrics, encoder, about)
-    return _tell(result, [read], output, as_json=as_json, quiet=as_jsonl)
+    return tell_result(result, [read], output, as_json=as_json, quiet=as_jsonl)
 
 
 def probe(
@@ -188,7 +188,7 @@ def probe(
     def embed(pictures: "Iterable[Picture]") -> "Array":
         return features(encoder, pictures)
 
-    fitted, tested = _read(embed, known), _read(embed, others)
+    fitted, tested = read_all(embed, known), read_all(embed, others)
     y, about = labels[fitted.kept], {"train": seen(known.name, fitted), "test": seen(others.name, tested)}
     settings: dict[str, object] = {"classes": classes}
     if knn:
@@ -202,7 +202,7 @@ def probe(
         settings |= {"penalty": linear.penalty}
     metrics = accuracy(scores, truth[tested.kept])
     result = Result.of("k-NN probe" if knn else "linear probe", metrics, encoder, about, **settings)
-    return _tell(result, [fitted, tested], output, as_json=as_json)
+    return tell_result(result, [fitted, tested], output, as_json=as_json)
 
 
 def _dual(name: str) -> "Dual":
@@ -215,7 +215,7 @@ def _dual(name: str) -> "Dual":
     return encoder
 
 
-def _read(embed: "Callable[[Iterable[Picture]], Array]", data: "Numbered") -> "Read":
+def read_all(embed: "Callable[[Iterable[Picture]], Array]", data: "Numbered") -> "Read":
     """The vectors of all pictures, with progress. Where none can be read, the error of the first is raised."""
     from lexel.drawing.terminal import console, progress
     from lexel.evals.reading import read
@@ -248,7 +248,9 @@ def _templates(said: list[str] | None) -> str | list[str]:
     return chosen[0] if len(chosen) == 1 else chosen
 
 
-def _tell(result: "Result", reads: "list[Read]", output: Path | None, *, as_json: bool, quiet: bool = False) -> int:
+def tell_result(
+    result: "Result", reads: "list[Read]", output: Path | None, *, as_json: bool, quiet: bool = False
+) -> int:
     """Save and print a result; what could not be read goes to stderr. Returns the exit status."""
     from lexel.drawing.terminal import console, escaped, table
     from lexel.settings import settings

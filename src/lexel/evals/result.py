@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lexel import __version__
+from lexel.autoencoders._autoencoder import Autoencoder
 from lexel.disk import commit_bytes
 from lexel.evals.reading import Read
 from lexel.towers._backbone import Backbone
@@ -29,7 +30,7 @@ PACKAGES = ("numpy", "pillow", "safetensors", "torch")
 class Result:
     """One evaluation.
 
-    task       "retrieval", "zero-shot", "clipscore", "linear probe", "k-NN probe"
+    task       "retrieval", "zero-shot", "clipscore", "linear probe", "k-NN probe", "reconstruction"
     metrics    by their published names
     model      name, digest of the weights, how it prepares pictures, dtype and device
     data       what was looked at, by what it was for: "train", "test"
@@ -49,7 +50,7 @@ class Result:
         cls,
         task: str,
         metrics: Mapping[str, float],
-        model: Backbone,
+        model: Backbone | Autoencoder,
         data: Mapping[str, Mapping[str, object]],
         **settings: object,
     ) -> "Result":

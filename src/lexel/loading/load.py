@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from lexel.autoencoders._autoencoder import Autoencoder
+from lexel.autoencoders._discrete import Discrete
 from lexel.disk import commit, commit_bytes
 from lexel.errors import BadArguments, LoadError
 from lexel.generators._generator import Generator
@@ -23,6 +24,7 @@ from lexel.loading.files import JSON, Checkpoint, Tensors
 from lexel.loading.fill import fill, places
 from lexel.loading.spellers import LateSpeller
 from lexel.loading.table import Table
+from lexel.measures.coding import Tables
 from lexel.needs import torch
 from lexel.pictures.prepare import Preparation
 from lexel.towers._backbone import Backbone
@@ -30,6 +32,7 @@ from lexel.towers._dual import Dual
 
 Model: TypeAlias = Backbone | Autoencoder | Generator
 
+TABLES = "codes.safetensors"  # of the entropy coder, beside the weights of a model of codes
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -72,6 +75,8 @@ def load(
     model = whole if half == parts else _built(layout, half, checkpoint, tensors)
     stored = dtype if dtype != "auto" else "float32" if where.type == "cpu" else tensors.dtype
     fill(model, found, tensors, device=where, dtype=DTYPES[stored])
+    if isinstance(model, Discrete) and (checkpoint.folder / TABLES).is_file():
+        model.tables = Tables.load(checkpoint.folder / TABLES)
     return model.eval().requires_grad_(False)
 
 
@@ -98,6 +103,8 @@ def save(model: Model, folder: str | Path) -> None:
         files[processor.FILE] = said
     for name, values in files.items():
         commit_bytes(folder / name, (json.dumps(values, indent=2, sort_keys=True) + "\n").encode())
+    if isinstance(model, Discrete) and model.tables is not None:
+        model.tables.save(folder / TABLES)
     if isinstance(model, Dual) and isinstance(model.speller, LateSpeller):
         _copy_words(model.speller.checkpoint, folder)
 

@@ -29,7 +29,7 @@ class Row:
     picture                its name; "" for the mean
     pixels                 of the upright original
     tokens                 None of a codec
-    bits_per_pixel         of tokens as `bits.bits` counts them; of a codec without the header of its file
+    bits_per_pixel         of tokens as `Trial` counts them; of a codec without the header of its file
     header_bits_per_pixel  of that header
     mse                    mean squared error of bytes, 0 to 65,025; None where tokens cannot be undone
     psnr                   dB, infinite for an mse of 0; of the mean row the PSNR of the mean mse

@@ -14,6 +14,7 @@ from typing import Protocol, cast, runtime_checkable
 from lexel.errors import LoadError, TokensError
 from lexel.measures.bits import bits
 from lexel.measures.codecs import Codec, Coded, encode, ladder
+from lexel.measures.coding import Tables
 from lexel.measures.meter import Cost, metered
 from lexel.measures.pixels import WINDOW, mse, ssim
 from lexel.measures.stability import Codec as Invertible
@@ -73,7 +74,7 @@ class Trial:
 
     tokens   how many; None of a codec
     regions  how many of them stand for a region of the picture
-    bits     see `bits.bits`; of a codec without its header
+    bits     see `bits.bits`, or of the stream where the model has an entropy coder; of a codec without its header
     header   bits of the header of a codec's file
     mse      against the picture, at its size; None where tokens cannot be undone
     ssim     as well None for pictures of less than 7 pixels a side
@@ -109,7 +110,7 @@ def tried(text: str, picture: Picture, repeats: int, also: Also = NOTHING) -> Tr
     return Trial(
         tokens=tokens.total,
         regions=_regions(tokens),
-        bits=bits(tokens),
+        bits=_bits(method, tokens),
         header=0,
         mse=kept.mse,
         ssim=kept.ssim,
@@ -181,6 +182,14 @@ def _undone(method: Pipeline, tokens: Tokens, picture: Picture, also: Also) -> K
 def _kept(a: UInt8[Array, "H W 3"], b: UInt8[Array, "H W 3"], also: Also) -> Kept:
     similarity = ssim(a, b) if min(a.shape[:2]) >= WINDOW else None
     return Kept(mse(a, b), similarity, {distance.name: distance(a, b) for distance in also.distances})
+
+
+def _bits(method: Pipeline, tokens: Tokens) -> int:
+    """Those of the stream where a model comes with an entropy coder for its codes; else as stored."""
+    tables: Tables | None = getattr(method.tokenizer, "tables", None)
+    if tables is None or method.rest:
+        return bits(tokens)
+    return sum(8 * len(tables.encode(raster)) for raster in tokens.grids())
 
 
 def _regions(tokens: Tokens) -> int:

@@ -9,91 +9,33 @@ when a run goes on.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Literal
 
 from lexel.errors import BadArguments
 from lexel.loading.load import load
 from lexel.needs import torch
 from lexel.pictures.augment import Augmentation
-from lexel.pictures.picture import Picture, Refusal
+from lexel.pictures.picture import Picture
 from lexel.pictures.prepare import Preparation
 from lexel.shapes import Array, Float
-from lexel.towers._backbone import Backbone
 from lexel.towers._dual import Dual
 from lexel.towers.mae import MAE
-from lexel.training import fresh, lora, plan, sanity, trainer, wise
-from lexel.training.data import Pairs, pairs, pictures_only, split
+from lexel.training import fresh, lora, tokenizer, wise
+from lexel.training.data import pairs, pictures_only, split
 from lexel.training.dual import DualTask
-from lexel.training.loader import Batch, PairLoader, Spell, unspelled
+from lexel.training.job import Data, Job, Model, loaders, settled
+from lexel.training.loader import Batch, PairLoader, Prepare, unspelled
 from lexel.training.masked import MaskedBatch, MaskedLoader, MaskedTask
 from lexel.training.noted import Noted
-from lexel.training.plan import Plan, Sized
 from lexel.training.ranks import Ranks
 from lexel.training.recipes import PATHS
-from lexel.training.sanity import Learnable, Sanity
-from lexel.training.sections import Config, Contrastive, Finetune, Image, Masked
-from lexel.training.task import Loader, Watch
-from lexel.training.trainer import Ended, Settings
+from lexel.training.sections import Config, Contrastive, Finetune, Image, Masked, Tokenizer
 from lexel.words.folder import TOKENIZER
 
 LARGEST = 512  # pixels a side: no published dual encoder sees more
-FEW = 16  # samples that are learned by heart
 PIECES: dict[str, Literal["bytes", "pieces"]] = {"clip": "bytes", "siglip": "pieces"}
-
-B = TypeVar("B")
-B_in = TypeVar("B_in", contravariant=True)
-
-
-@dataclass(frozen=True, eq=False)
-class Data:
-    """What is trained on, what is not, and what is there and is no sample."""
-
-    train: Noted
-    held_out: Noted
-    refused: tuple[Refusal, ...]
-
-
-class Learner(Learnable[B_in], Sized[B_in], Protocol[B_in]):
-    """A task that can be checked and planned before it is trained."""
-
-
-@dataclass(frozen=True, eq=False)
-class Job(Generic[B]):
-    """One run, ready to begin or to go on.
-
-    task, loader, settings   what the trainer takes
-    few                      batches of a few samples, to learn by heart
-    batch                    samples a step, of all processes
-    score                    how well a model does on what is held out
-    become                   what the trained module becomes: adapters merged, mixed with what it began with
-    """
-
-    task: Learner[B]
-    loader: Loader[B]
-    settings: Settings
-    few: Loader[B]
-    batch: int
-    score: Callable[[Backbone], dict[str, float]]
-    become: Callable[[], Backbone]
-
-    def check(self) -> Sanity:
-        """Whether it learns a few samples by heart."""
-        return sanity.check(self.task, self.few, self.settings)
-
-    def plan(self) -> Plan:
-        """How long it will take."""
-        return plan.line(self.task, self.loader, self.settings)
-
-    def train(self, checkpoints: Path, watch: Watch) -> Ended:
-        """Train, from the newest checkpoint where there is one."""
-        return trainer.train(self.task, self.loader, self.settings, checkpoints, watch)
-
-    def model(self, weights: dict[str, torch.Tensor]) -> Backbone:
-        """What the run is for, with these weights, in `eval()` and without gradients."""
-        self.task.module.load_state_dict(weights)
-        return self.become()
 
 
 def opened(config: Config, home: Path) -> Data:
@@ -103,8 +45,8 @@ def opened(config: Config, home: Path) -> Data:
     """
     said, source = config.data.held_out, config.data.source
     where = source if source.startswith("hf:") else _shown((home / Path(source).expanduser()).resolve())
-    side = LARGEST if isinstance(config, Finetune) else config.image.size
-    data = (pictures_only if isinstance(config, Masked) else pairs)(where, shrink=side)
+    silent = isinstance(config, Masked | Tokenizer)
+    data = (pictures_only if silent else pairs)(where, shrink=_side(config))
     train, held_out = split(data, said if said < 1 else int(said), seed=config.run.seed)
     if len(train) < 2 * Ranks.here().count:
         raise BadArguments(
@@ -120,6 +62,8 @@ def build(config: Config, home: Path, data: Data, device: torch.device) -> Job[B
     Raises `LoadError` and `UnknownName` for a model that cannot be loaded, `BadArguments` for settings that do not go
     together.
     """
+    if isinstance(config, Tokenizer):
+        return tokenizer.job(config, home, data, device)
     if isinstance(config, Masked):
         return _masked(config, data, device)
     return _finetune(config, home, data, device) if isinstance(config, Finetune) else _new(config, home, data, device)
@@ -155,13 +99,13 @@ def _finetune(config: Finetune, home: Path, data: Data, device: torch.device) ->
 
 
 def _dual(config: Contrastive | Finetune, model: Dual, data: Data, become: Callable[[], Dual]) -> Job[Batch]:
-    def score(one: Backbone) -> dict[str, float]:
+    def score(one: Model) -> dict[str, float]:
         assert isinstance(one, Dual)
         return DualTask(one, data.held_out).measure()
 
     assert model.speller is not None
-    loader, few = _loaders(config, data.train, model.preparation, model.speller)
-    settings, batch = _settings(config, len(data.train))
+    loader, few = loaders(config, data.train, _prepare(config, model.preparation), model.speller)
+    settings, batch = settled(config, len(data.train))
     return Job(DualTask(model, data.held_out), loader, settings, few, batch, score, become)
 
 
@@ -170,64 +114,34 @@ def _masked(config: Masked, data: Data, device: torch.device) -> Job[MaskedBatch
     painter = fresh.PainterSizes(said.width, said.depth, said.heads)
     model = fresh.mae(_sizes(config.image), painter, norm_pix_loss=said.norm_pix_loss, seed=seed).to(device)
 
-    def score(one: Backbone) -> dict[str, float]:
+    def score(one: Model) -> dict[str, float]:
         assert isinstance(one, MAE)
         return MaskedTask(one, data.held_out, mask_ratio=said.mask).measure()
 
     def hidden(loader: PairLoader) -> MaskedLoader:
         return MaskedLoader(loader, config.image.patch_size, mask_ratio=said.mask, seed=seed)
 
-    loader, few = _loaders(config, data.train, model.preparation, unspelled)
-    settings, batch = _settings(config, len(data.train))
+    loader, few = loaders(config, data.train, _prepare(config, model.preparation), unspelled)
+    settings, batch = settled(config, len(data.train))
     task = MaskedTask(model, data.held_out, mask_ratio=said.mask)
     return Job(task, hidden(loader), settings, hidden(few), batch, score, lambda: lora.merge(model))
 
 
-def _loaders(config: Config, train: Pairs, preparation: Preparation, spell: Spell) -> tuple[PairLoader, PairLoader]:
-    """Batches for this process, and small ones."""
-    ranks, seed = Ranks.here(), config.run.seed
-    _, batch = _settings(config, len(train))
-    prepare = _Prepare(Augmentation(**config.augment.model_dump()), preparation)
-    whole = PairLoader(train, prepare, spell, batch, seed=seed, rank=ranks.rank, world=ranks.count)
-    return whole, PairLoader(train, prepare, spell, min(FEW, len(train)), seed=seed)
-
-
-def _settings(config: Config, samples: int) -> tuple[Settings, int]:
-    """What the trainer is told, and how many samples a step has.
-
-    These are no more than there are: a pair that stands twice in a batch would contradict itself.
-    """
-    run, optimizer, world = config.run, config.optimizer, Ranks.here().count
-    batch = max(1, min(run.batch, samples) // world) * world
-    steps = max(1, round(run.epochs * samples / batch))
-    settings = Settings(
-        steps=steps,
-        learning_rate=optimizer.learning_rate,
-        warmup=round(optimizer.warmup * steps),
-        weight_decay=optimizer.weight_decay,
-        betas=optimizer.betas,
-        clip=optimizer.clip,
-        average=optimizer.average,
-        chunk=run.chunk,
-        precision=run.precision,
-        save_every=run.save_every,
-        keep=run.keep,
-        measure_every=-(-steps // run.measures) if run.measures else 0,
-        patience=run.patience,
-        seed=run.seed,
-    )
-    return settings, batch
-
-
-@dataclass(frozen=True)
-class _Prepare:
+def _prepare(config: Contrastive | Masked | Finetune, preparation: Preparation) -> Prepare:
     """A picture → changed, then as the tower was made to see it."""
+    changed = Augmentation(**config.augment.model_dump())
 
-    augmentation: Augmentation
-    preparation: Preparation
+    def prepare(picture: Picture, seed: int) -> Float[Array, "3 H W"]:
+        return preparation.prepare(changed(picture, seed))[0]
 
-    def __call__(self, picture: Picture, seed: int) -> Float[Array, "3 H W"]:
-        return self.preparation.prepare(self.augmentation(picture, seed))[0]
+    return prepare
+
+
+def _side(config: Config) -> int:
+    """The longest side of pictures that is of use: larger JPEGs are decoded smaller."""
+    if isinstance(config, Finetune):
+        return LARGEST
+    return config.model.edge if isinstance(config, Tokenizer) else config.image.size
 
 
 def _sizes(said: Image) -> fresh.ImageSizes:

@@ -16,8 +16,9 @@ from pathlib import Path
 from lexel.drawing.terminal import duration
 from lexel.training.log import History
 from lexel.training.numbers import RECALL, amount, called
+from lexel.training.rates import Rate
 from lexel.training.recipes import PATHS, template
-from lexel.training.sections import Config, Contrastive, Finetune, Masked
+from lexel.training.sections import Config, Contrastive, Finetune, Masked, Tokenizer
 
 HERE = "./model"  # how a card calls its model before it is published
 HIDDEN = ("task", "data", "card")  # parts of the settings that are said elsewhere, or are the owner's business
@@ -30,7 +31,16 @@ clip.zero_shot(["dog", "cat"], templates=["{}"])(lexel.read("photos/"))""",
     "mae": """\
 mae = lexel.load("./model")
 mae.tokenize(lexel.read("photos/"))  # a vector for each patch""",
+    "tokenizer": """\
+vocabulary = lexel.load("./model")
+tokens = vocabulary.tokenize(lexel.read("photos/"))  # a code or a vector for each cell
+vocabulary.detokenize(tokens)  # pictures again""",
 }
+KINDS = {  # what a run makes: which of these, what the hub calls it, what it learns from
+    "tokenizer": ("tokenizer", "image-to-image", "pictures"),
+    "mae": ("mae", "image-feature-extraction", "pictures"),
+}
+DUAL = ("dual", "zero-shot-image-classification", "pairs of picture and caption")
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,7 @@ class Facts:
     steps        updates that were made; planned, that were to be
     machine      such as "NVIDIA H200", "4 threads of a processor"
     versions     of what computed, by name
+    beside       a vocabulary and what it is compared with, itself first
     """
 
     name: str
@@ -56,16 +67,18 @@ class Facts:
     planned: int
     machine: str
     versions: Mapping[str, str]
+    beside: Sequence[Rate] = ()
 
 
 def card(config: Config, facts: Facts, history: History) -> str:
     """The text of README.md."""
-    kind = "mae" if isinstance(config, Masked) else "dual"
+    kind = KINDS.get(config.task, DUAL)[0]
+    elsewhere = "" if isinstance(config, Tokenizer) else "\n\nAlso loads in transformers."
     parts = [
         _head(config),
         f"# {facts.name}",
         config.card.description or _sentence(config, facts),
-        f"## Use\n\n```python\nimport lexel\n\n{USE[kind]}\n```\n\nAlso loads in transformers.",
+        f"## Use\n\n```python\nimport lexel\n\n{USE[kind]}\n```{elsewhere}",
         f"## Data\n\n{_data(config, facts)}",
         f"## Results\n\n{_results(facts, history)}",
         f"## Limits\n\n{_limits(config, facts, history)}",
@@ -84,7 +97,7 @@ def _head(config: Config) -> str:
     lines = {
         "license": config.card.licence or "unknown",
         "library_name": "lexel",
-        "pipeline_tag": "image-feature-extraction" if isinstance(config, Masked) else "zero-shot-image-classification",
+        "pipeline_tag": KINDS.get(config.task, DUAL)[1],
     }
     if isinstance(config, Finetune) and "/" in config.model.start and not config.model.start.startswith(PATHS):
         lines["base_model"] = config.model.start
@@ -100,11 +113,15 @@ def _sentence(config: Config, facts: Facts) -> str:
         return f"Pictures and words in one space: {millions}, learned from scratch with the loss of {loss}."
     if isinstance(config, Masked):
         return f"A masked autoencoder: {millions}, learned from pictures alone."
+    if isinstance(config, Tokenizer):
+        said = config.model
+        cell = f"a code of {said.quantizer}" if said.kind == "vqvae" else f"{said.channels} numbers"
+        return f"A visual vocabulary: {cell} for each {said.down} × {said.down} pixels, and back. {millions}."
     return f"{_model(config.model.start)}, which has learned more: {millions}."
 
 
 def _data(config: Config, facts: Facts) -> str:
-    noun = "pictures" if isinstance(config, Masked) else "pairs of picture and caption"
+    noun = KINDS.get(config.task, DUAL)[2]
     licence = config.data.licence.strip()
     rows = [
         ("trained on", f"{facts.trained:,} {noun}"),
@@ -126,16 +143,39 @@ def _results(facts: Facts, history: History) -> str:
     chance = ""
     if any(RECALL.fullmatch(one) for one in names):
         chance = f" A guess finds the right picture first in {100 / facts.held_out:.2g} % of the cases."
-    return f"Measured on {facts.held_out:,} samples that were never trained on.{chance}\n\n{_table(heads, rows)}"
+    told = f"Measured on {facts.held_out:,} samples that were never trained on.{chance}\n\n{_table(heads, rows)}"
+    return f"{told}\n\n{_beside(facts.beside)}" if facts.beside else told
+
+
+def _beside(rates: Sequence[Rate]) -> str:
+    """A vocabulary beside codecs and blocks."""
+    rows = [
+        (
+            one.way,
+            "—" if one.bits_per_pixel is None else f"{one.bits_per_pixel:.3f}",
+            f"{one.psnr:.2f} dB",
+            f"{one.ssim:.3f}",
+        )
+        for one in rates
+    ]
+    said = "The same pictures, as large as they are tokenized."
+    if rates[0].bits_per_pixel is not None:
+        said += (
+            " Codes have a fixed length, and nothing codes their entropy; files are counted without headers, and have "
+            "no more bits than the codes, or at the lowest quality as few as can be."
+        )
+    return f"{said}\n\n{_table(('', 'bits a pixel', 'PSNR', 'SSIM'), rows)}"
 
 
 def _limits(config: Config, facts: Facts, history: History) -> str:
     said = [
         f"It knows what {facts.trained:,} samples show. On other kinds of pictures"
-        f"{'' if isinstance(config, Masked) else ' and words'} it does worse than the table says: what was held out "
+        f"{'' if KINDS.get(config.task) else ' and words'} it does worse than the table says: what was held out "
         "comes from the same source as what was trained on.",
         "Nothing was filtered. What its data shows and says of people, good or bad, it has learned.",
-        "Cosines are no probabilities, and none of its numbers is a reason to decide about a person.",
+        "What comes back looks like the picture and is not it: small text and faces are made up of what it has learned."
+        if isinstance(config, Tokenizer)
+        else "Cosines are no probabilities, and none of its numbers is a reason to decide about a person.",
     ]
     if facts.steps < facts.planned:
         said.append(f"Training ended after {facts.steps:,} of {facts.planned:,} steps.")

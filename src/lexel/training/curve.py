@@ -19,6 +19,13 @@ HELD_OUT = "What counts: samples that are never trained on"
 OTHERS = (  # names in the log, what the axis says, what there is to see
     (("scale",), "temperature", "What cosines are multiplied by. It is learned; 100 is the most that is allowed"),
     (("images_alike", "texts_alike"), "mean cosine", "How alike two of a batch are. At 1 all have become one vector"),
+    (("used",), "share of all codes, %", "Codes that occurred lately. Those that never do are bits for nothing"),
+    (("perplexity",), "codes", "So many codes, used evenly, would say as much as those that are used unevenly"),
+    (
+        ("judge", "fooled"),
+        "loss",
+        "The judge, and who paints for it. A judge near 0 teaches nobody",
+    ),
     (("learning_rate",), "rate, in millionths", "The learning rate"),
     (("gradient",), "norm", "The length of the gradient before it is clipped"),
     (("samples_per_second",), "samples a second", "How fast it went"),
@@ -66,7 +73,7 @@ def _figure(history: History, names: Sequence[str], axis: str, title: str) -> li
 
 def _size(name: str, value: float) -> float:
     """The value in units that leave no row of zeros on an axis."""
-    return value * (1e6 if name == "learning_rate" else 100 if RECALL.fullmatch(name) else 1)
+    return value * (1e6 if name == "learning_rate" else 100 if RECALL.fullmatch(name) or name == "used" else 1)
 
 
 def _thinned(points: Sequence[Point]) -> tuple[Point, ...]:

@@ -26,6 +26,7 @@ Against: TypeAlias = Literal["hinge", "logistic"]
 
 KERNEL, SLOPE = 4, 0.2
 SPREAD = 0.02  # standard deviation of new weights
+SMALLEST = 24  # pixels a side that three layers can judge
 GROUPS = 32  # of channels that are normed together
 EPSILON = 1e-4
 LARGEST = 10.0  # weight. The published 10⁴ lets colours run where a small painter faces a judge who is always right
@@ -92,7 +93,7 @@ def unmoved(judge: torch.nn.Module, pixels: Float[torch.Tensor, "b 3 H W"]) -> F
 def adaptive_weight(
     reconstruction: Float[torch.Tensor, ""],
     adversarial: Float[torch.Tensor, ""],
-    last: torch.nn.Parameter,
+    last: torch.Tensor,
     *,
     most: float = LARGEST,
 ) -> Float[torch.Tensor, ""]:

@@ -1,6 +1,7 @@
 """Names and numbers of a run as people read them: on the screen, in the curve, in the card.
 
 image_retrieval_recall@1   0.3124   →   R@1 text → picture    31.2 %
+psnr                       24.871   →   PSNR                  24.87 dB
 scale                      14.2857  →   temperature           14.3
 """
 
@@ -15,6 +16,11 @@ NAMES = {
     "texts_alike": "texts",
     "learning_rate": "rate",
     "gradient": "gradient",
+    "psnr": "PSNR",
+    "used": "codes used",
+    "dead": "dead codes",
+    "judge": "judge",
+    "listens": "weight of the judge",
 }
 
 
@@ -26,8 +32,10 @@ def called(name: str) -> str:
 
 
 def amount(name: str, value: float) -> str:
-    """Its value: shares of recall as percentages, the rest in three digits."""
-    return f"{100 * value:.1f} %" if RECALL.fullmatch(name) else f"{value:.3g}"
+    """Its value: shares as percentages, PSNR in dB, the rest in three digits."""
+    if RECALL.fullmatch(name) or name == "used":
+        return f"{100 * value:.1f} %"
+    return f"{value:.2f} dB" if name == "psnr" else f"{value:.3g}"
 
 
 def first(measures: Mapping[str, float]) -> str:

@@ -8,8 +8,8 @@ Codebooks that follow averages move after the step, by the vectors of all its ch
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby, islice
+from typing import TypeAlias
 
 from lexel.autoencoders._autoencoder import Autoencoder, MapNetwork
 from lexel.autoencoders._continuous import Continuous
@@ -24,39 +24,32 @@ from lexel.shapes import Float, Int
 from lexel.training.data import Pairs
 from lexel.training.held_out import readable
 from lexel.training.loader import Batch
+from lexel.training.losses import PSNR, Weights
 from lexel.training.task import Bounds
 
 TOGETHER = 16  # held-out pictures that are decoded together
 
-
-@dataclass(frozen=True)
-class Weights:
-    """Of the terms of the loss.
-
-    l1, l2       of the mean absolute, and square, difference of pixels from −1 to 1
-    divergence   of a VAE's bits: in nats a number of the picture, so that 1.0 is the paper's with unit noise
-    """
-
-    l1: float = 0.0
-    l2: float = 1.0
-    divergence: float = 1e-6
+Seen: TypeAlias = tuple[Float[torch.Tensor, "N D"], Int[torch.Tensor, "N *Q"]]  # vectors, and their codes
 
 
 class ReconstructionTask:
     """An autoencoder and its loss. It keeps `Task`.
 
     held_out   pictures that it is measured with and not trained on
+    weights    of the terms of the loss
 
     Raises `BadArguments` for a network that makes several maps of a picture, as VQ-VAE-2 does.
     """
 
-    def __init__(self, model: Autoencoder, held_out: Pairs | None = None, *, weights: Weights = Weights()) -> None:
+    module: torch.nn.Module
+
+    def __init__(self, model: Autoencoder, held_out: Pairs | None = None, *, weights: Weights = PSNR) -> None:
         if not isinstance(model, Discrete | Continuous):
             raise BadArguments(f"{model!r} makes several maps of a picture; lexel does not train those")
-        self.module = model
+        self.module = self.model = model
         self._network: MapNetwork = model.image
         self._held_out, self._weights = held_out, weights
-        self._seen: list[tuple[Float[torch.Tensor, "N D"], Int[torch.Tensor, "N *Q"]]] = []
+        self._seen: list[Seen] = []
 
     def gradients(self, batch: Batch, chunk: int) -> dict[str, float]:
         """As `Task` says; every loss is a mean over the pictures of the batch."""
@@ -64,21 +57,22 @@ class ReconstructionTask:
         self._seen = []
         sums: dict[str, float] = {}
         for start in range(0, total, size):
-            for pixels in _alike(batch.pixels[start : start + size], next(self.module.parameters())):
+            for pixels in _alike(batch.pixels[start : start + size], next(self.model.parameters())):
                 share = len(pixels) / total
-                losses, quantized = self._losses(pixels)
-                (share * losses["loss"]).backward()
+                painted, asked, quantized = self._painted(pixels)
+                terms = self._weights.terms(painted, pixels) | asked
+                found = self._backward(pixels, painted, terms, share)
                 if quantized is not None:
                     self._seen.append(quantized)
-                for name, value in losses.items():
+                for name, value in found.items():
                     sums[name] = sums.get(name, 0.0) + share * float(value.detach())
         return sums
 
     def after_step(self) -> None:
         """Codebooks that follow averages take a step."""
-        if isinstance(self.module, Discrete) and self._seen:
+        if isinstance(self.model, Discrete) and self._seen:
             vectors, codes = zip(*self._seen, strict=True)
-            self.module.image.quantizer.update(torch.cat(vectors), torch.cat(codes))
+            self.model.image.quantizer.update(torch.cat(vectors), torch.cat(codes))
         self._seen = []
 
     def measure(self) -> dict[str, float]:
@@ -89,64 +83,73 @@ class ReconstructionTask:
         """
         if self._held_out is None:
             return {}
-        training, found, made = self.module.training, [], []
-        self.module.eval()
+        training, found, made = self.model.training, [], []
+        self.model.eval()
         with torch.inference_mode():
             for pixels, shown, codes in self._measured(self._held_out):
                 found += [psnr(error) for error in _errors(pixels, shown)]
                 made += codes
-        self.module.train(training)
+        self.model.train(training)
         if not found:
             return {}
         measures = {"psnr": sum(found) / len(found)}
-        if isinstance(self.module, Discrete):
-            measures |= _health(torch.cat(made), self.module.image.quantizer.sizes)
+        if isinstance(self.model, Discrete):
+            measures |= _health(torch.cat(made), self.model.image.quantizer.sizes)
         return measures
 
     def bounds(self, batch: Batch) -> Bounds:
-        """Every picture can be learned by heart; blind is who paints all of them in one colour."""
+        """Every picture can be learned by heart; blind is who paints all of them in one colour, mean or median."""
         flat = torch.cat([pixels.flatten(1) for pixels in batch.pixels], dim=1)
-        l1 = (flat - flat.median(dim=1, keepdim=True).values).abs().mean()
-        l2 = flat.var(dim=1, correction=0).mean()
-        return Bounds(0.0, float(self._weights.l1 * l1 + self._weights.l2 * l2))
+        colors = [flat.mean(dim=1), flat.median(dim=1).values]
+        return Bounds(0.0, min(self._blind(batch, color[:, None, None]) for color in colors))
 
     def size(self, batch: Batch) -> tuple[int, int]:
         """Pictures and cells."""
-        cell = self.module.image.cell
+        cell = self.model.image.cell
         return len(batch), sum((x.shape[-2] // cell) * (x.shape[-1] // cell) for x in batch.pixels)
 
-    def _losses(
+    def _blind(self, batch: Batch, color: Float[torch.Tensor, "3 1 1"]) -> float:
+        """The loss of one colour for all."""
+        total = 0.0
+        for pixels in _alike(batch.pixels, next(self.model.parameters())):
+            terms = self._weights.terms(color.to(pixels).expand_as(pixels), pixels)
+            total += len(pixels) / len(batch) * float(torch.stack(list(terms.values())).sum())
+        return total
+
+    def _backward(
+        self,
+        pixels: Float[torch.Tensor, "b 3 H W"],
+        painted: Float[torch.Tensor, "b 3 H W"],
+        terms: dict[str, torch.Tensor],
+        share: float,
+    ) -> dict[str, torch.Tensor]:
+        """Fill `.grad` by this share of the batch. Losses by name, "loss" first."""
+        loss = torch.stack(list(terms.values())).sum()
+        (share * loss).backward()
+        return {"loss": loss.detach()} | terms
+
+    def _painted(
         self, pixels: Float[torch.Tensor, "b 3 H W"]
-    ) -> tuple[dict[str, torch.Tensor], tuple[Float[torch.Tensor, "N D"], Int[torch.Tensor, "N *Q"]] | None]:
-        """Losses by name, "loss" their sum; and what a quantizer saw and said."""
-        network, weights = self._network, self._weights
-        asked: dict[str, torch.Tensor] = {}
-        seen = None
-        if isinstance(self.module, Discrete):
+    ) -> tuple[Float[torch.Tensor, "b 3 H W"], dict[str, torch.Tensor], Seen | None]:
+        """What comes back, what quantizer or encoder ask for it, and what a quantizer saw and said."""
+        network = self._network
+        if isinstance(self.model, Discrete):
             latents, seen, asked = self._quantized(network.encode(pixels))
-        elif isinstance(network, VAE):
+            return network.decode(latents), asked, seen
+        if isinstance(network, VAE):
             mean, log_variance = network.posterior(pixels)
-            latents = drawn(mean, log_variance)
-            asked = {"divergence": weights.divergence * divergence(mean, log_variance).sum() / pixels.numel()}
-        else:
-            latents = network.encode(pixels)
-        difference = network.decode(latents) - pixels
-        terms = {"l1": weights.l1 * difference.abs().mean(), "l2": weights.l2 * difference.square().mean()}
-        kept = {name: value for name, value in terms.items() if getattr(weights, name)} | asked
-        return {"loss": torch.stack(list(kept.values())).sum()} | kept, seen
+            cost = divergence(mean, log_variance).sum() / pixels.numel()
+            return network.decode(drawn(mean, log_variance)), {"divergence": self._weights.divergence * cost}, None
+        return network.decode(network.encode(pixels)), {}, None
 
     def _quantized(
         self, latents: Float[torch.Tensor, "b D h w"]
-    ) -> tuple[
-        Float[torch.Tensor, "b D h w"],
-        tuple[Float[torch.Tensor, "N D"], Int[torch.Tensor, "N *Q"]],
-        dict[str, torch.Tensor],
-    ]:
+    ) -> tuple[Float[torch.Tensor, "b D h w"], Seen, dict[str, torch.Tensor]]:
         """A map of vectors → the map of their codes' vectors, what the quantizer saw and said, and its losses."""
-        assert isinstance(self.module, Discrete)
+        assert isinstance(self.model, Discrete)
         rows = latents.permute(0, 2, 3, 1)
         vectors = rows.flatten(0, 2).float()
-        made = self.module.image.quantizer(vectors)
+        made = self.model.image.quantizer(vectors)
         found = made.quantized.to(latents.dtype).view(rows.shape).permute(0, 3, 1, 2)
         return found, (vectors.detach(), made.codes), made.losses
 
@@ -156,12 +159,12 @@ class ReconstructionTask:
         tuple[Float[torch.Tensor, "b 3 H W"], Float[torch.Tensor, "b 3 H W"], list[Int[torch.Tensor, "N *Q"]]]
     ]:
         """Held-out pictures, what becomes of them, and their codes; so many of one size at a time."""
-        network, like = self._network, next(self.module.parameters())
-        found = (torch.from_numpy(self.module.preparation.prepare(picture)[0]) for _, picture in readable(pairs))
+        network, like = self._network, next(self.model.parameters())
+        found = (torch.from_numpy(self.model.preparation.prepare(picture)[0]) for _, picture in readable(pairs))
         while some := list(islice(found, TOGETHER)):
             for pixels in _alike(some, like):
                 latents, codes = network.encode(pixels), []
-                if isinstance(self.module, Discrete):
+                if isinstance(self.model, Discrete):
                     latents, (_, said), _ = self._quantized(latents)
                     codes = [said]
                 yield pixels, network.decode(latents), codes

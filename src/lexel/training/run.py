@@ -17,6 +17,7 @@ from pathlib import Path
 from rich.console import Console
 
 from lexel import __version__
+from lexel.autoencoders._autoencoder import Autoencoder
 from lexel.disk import commit_bytes, lock
 from lexel.drawing.terminal import escaped
 from lexel.errors import TrainingError
@@ -26,11 +27,13 @@ from lexel.needs import torch
 from lexel.runs.account import Account, Line, read_lines, write_lines
 from lexel.towers._dual import Dual
 from lexel.training import curve, state
-from lexel.training.build import Data, Job, build, opened
+from lexel.training.build import build, opened
 from lexel.training.card import Facts, card
 from lexel.training.config import read
+from lexel.training.crops import Several
 from lexel.training.dual import DualTask
 from lexel.training.folder import Folder
+from lexel.training.job import Data, Job
 from lexel.training.launch import joined
 from lexel.training.loader import Batch
 from lexel.training.log import Log
@@ -38,9 +41,11 @@ from lexel.training.masked import MaskedBatch
 from lexel.training.numbers import amount, called, counting
 from lexel.training.plan import Plan
 from lexel.training.ranks import Ranks
-from lexel.training.sections import Config, Finetune, Masked
+from lexel.training.rates import Rate, rates
+from lexel.training.sections import Config, Finetune, Masked, Tokenizer
 from lexel.training.state import Checkpoint
 from lexel.training.trainer import Ended
+from lexel.training.vocabulary import VocabularyTask
 from lexel.training.watch import Course, Silent, Watching
 
 SHOWN = 5  # inputs that were passed over, on the screen; inputs.jsonl has all
@@ -119,7 +124,8 @@ class _Going:
     def tell(self) -> None:
         """What there is to work with."""
         config, data, job = self.config, self.data, self.job
-        sizes = [(p.numel(), p.requires_grad) for p in job.task.module.parameters()]
+        module = job.task.model if isinstance(job.task, VocabularyTask) else job.task.module  # without its judge
+        sizes = [(p.numel(), p.requires_grad) for p in module.parameters()]
         count, learn = sum(size for size, _ in sizes), sum(size for size, learns in sizes if learns)
         part = f", of which {learn / 1e6:,.2f} million learn" if learn < 0.99 * count else ""
         self.say(f"{'model':<8}{config.task}, {count / 1e6:,.2f} million parameters{part}, on {machine(self.device)}")
@@ -127,14 +133,14 @@ class _Going:
         self.say(f"{'data':<8}{len(data.train):,} {self.noun} to learn from, {len(data.held_out):,} held out{passed}")
         for refusal in data.refused[:SHOWN]:
             self.say(f"{'':<8}{escaped(refusal.name)}: {refusal.error}, {refusal.reason}")
-        if isinstance(model := job.task.module, Dual) and model.speller:
+        if isinstance(module, Dual) and module.speller:
             some = [
                 caption for index in range(min(LOOKED_AT, len(data.train))) for caption in data.train.captions(index)
             ]
-            if cut := model.speller(some).truncated:
+            if cut := module.speller(some).truncated:
                 self.say(f"{'':<8}{cut:,} of the first {len(some):,} captions are too long and lose their end")
         if job.batch < config.run.batch:
-            self.say(f"{'':<8}a batch is {job.batch:,}, not {config.run.batch:,}: there are no more {self.noun}")
+            self.say(f"{'':<8}a batch is {job.batch:,}, not {config.run.batch:,}: there are no more {self.samples}")
 
     def check(self, found: Checkpoint | None, *, anyway: bool) -> Plan | None:
         """Can it learn, and how long will it take? Of a run that is done nobody asks."""
@@ -177,6 +183,10 @@ class _Going:
             log.add(ended.step, measures=measures)
         history = log.history()
         save(model, folder.model)
+        beside: tuple[Rate, ...] = ()
+        if isinstance(self.config, Tokenizer) and isinstance(model, Autoencoder):
+            held_out, train = (Several(one, 1, self.config.model.edge) for one in (data.held_out, data.train))
+            beside = rates(model, held_out, train)
         facts = Facts(
             name=folder.name,
             parameters=sum(p.numel() for p in model.parameters()),
@@ -187,6 +197,7 @@ class _Going:
             planned=self.job.settings.steps,
             machine=machine(self.device),
             versions={"lexel": __version__, "torch": str(torch.__version__), "Python": platform.python_version()},
+            beside=beside,
         )
         commit_bytes(folder.card, card(self.config, facts, history).encode())
         curve.write(folder.curve, folder.name, history)
@@ -208,7 +219,12 @@ class _Going:
     @property
     def noun(self) -> str:
         """What it learns from."""
-        return "pictures" if isinstance(self.config, Masked) else "pairs"
+        return "pictures" if isinstance(self.config, Masked | Tokenizer) else "pairs"
+
+    @property
+    def samples(self) -> str:
+        """What a step has many of."""
+        return "squares" if isinstance(self.config, Tokenizer) else self.noun
 
     def _watch(self, planned: Plan | None) -> AbstractContextManager[Watching | Silent]:
         if not self.first:
@@ -218,7 +234,7 @@ class _Going:
         cached = isinstance(job.task, DualTask) and 0 < run.chunk < job.batch // Ranks.here().count
         course = Course(
             name=self.folder.name,
-            noun=self.noun,
+            noun=self.samples,
             steps=job.settings.steps,
             batch=job.batch,
             pairs=len(self.data.train),

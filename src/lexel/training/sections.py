@@ -129,16 +129,14 @@ class Loss(Section):
     frequency: Weight
     ssim: Weight
     ms_ssim: Weight
-    perceptual: Weight
-    lpips: str
     divergence: Weight
 
 
 class Discriminator(Section):
-    """Who tells what comes back from pictures; `weight` 0: nobody. `start`: the share of the run before that."""
+    """Who tells what comes back from pictures; `weight` 0: nobody. `after`: the share of the run before that."""
 
     weight: Weight
-    start: Share
+    after: Share
     against: Literal["hinge", "logistic"]
     width: Annotated[int, Field(ge=8, multiple_of=8)]
 

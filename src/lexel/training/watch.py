@@ -30,6 +30,7 @@ from lexel.training.numbers import amount, called, counting, first
 LINES = 2000  # of steps that the log has at most; longer runs leave out steps between
 EVERY = 30.0  # seconds between two lines where nobody watches
 RECENT = 50  # steps that the speed is taken from
+CODES = ("used", "dead", "perplexity", "judge")  # what is told of a vocabulary and its judge
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Course:
     """What is known of a run before it begins.
 
     name    as people call it
-    noun    what it learns from: "pairs", "pictures"
+    noun    what a step has many of: "pairs", "pictures", "squares"
     steps   in all
     batch   samples a step, of all processes together
     pairs   samples that are trained on
@@ -179,6 +180,7 @@ class Watching:
         """`loss 2.413 · temperature 14.3 · R@1 31.2 %, best 33.0 % · rate 4.1e-04`."""
         shown = [one for one in ("loss", "scale") if one in self._numbers]
         said = [f"{called(one)} {self._numbers[one]:{'.3f' if one == 'loss' else '.1f'}}" for one in shown]
+        said += [f"{called(one)} {amount(one, self._numbers[one])}" for one in CODES if one in self._numbers]
         if self._last:
             name = next(iter(self._last))
             now, best = amount(name, self._last[name]), amount(name, self._best[name])
