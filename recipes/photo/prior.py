@@ -45,12 +45,15 @@ def main() -> None:
 
     def prepare(picture: Picture, seed: int) -> Float[Array, "3 H W"]:
         """The middle of a photograph that is only watched."""
-        return vocabulary.preparation.prepare(picture)[0][:, :SIDE, :SIDE]
+        top, left = ((length - SIDE) // 2 for length in picture.pixels.shape[:2])
+        square = picture.pixels[top : top + SIDE, left : left + SIDE]
+        return np.ascontiguousarray(square.transpose(2, 0, 1), np.float32) / np.float32(127.5) - 1
 
     task = GenerativeTask(model, vocabulary, pictures_only(str(said.folder / "watched")), prepare=prepare)
     settings = Settings(
-        STEPS, learning_rate=1.5e-3, warmup=100, weight_decay=0.05, save_every=100, keep=1, measure_every=400, seed=SEED
-    )
+        STEPS, learning_rate=1.5e-3, warmup=100, weight_decay=0.05, betas=(0.9, 0.95), average=0.99, save_every=100,
+        keep=1, measure_every=400, seed=SEED,
+    )  # fmt: skip
     run = said.folder / NAME
     train(task, Rasters(vocabulary), settings, run, Log(run / "log.jsonl"))
     found = state.newest(run)
