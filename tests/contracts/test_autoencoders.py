@@ -3,7 +3,7 @@
 import pytest
 from autoencoders.light import plain, vae, vqvae
 from autoencoders.peers import bare, dc, dvae, janus, kl, saved, vq, vqvae2
-from autoencoders.published import cosmos, magvit2, titok
+from autoencoders.published import cosmos, magvit2, titok, var
 
 from lexel.errors import BadArguments
 from lexel.loading.load import load, save
@@ -22,6 +22,7 @@ AUTOENCODERS = {
     "autoencoder": lambda folder: written(plain(), folder),
     "cosmos": lambda folder: bare(cosmos(), folder),
     "magvit2": lambda folder: bare(magvit2(), folder),
+    "var": lambda folder: bare(var(), folder),
     "titok": lambda folder: bare(titok(first=False), folder),
 }
 
