@@ -155,7 +155,8 @@ class ReconstructionTask:
         assert isinstance(self.model, Discrete)
         rows = latents.permute(0, 2, 3, 1)
         vectors = rows.flatten(0, 2).float()
-        made = self.model.image.quantizer(vectors)
+        with torch.autocast(vectors.device.type, enabled=False):  # bfloat16 would not tell near codes apart
+            made = self.model.image.quantizer(vectors)
         found = made.quantized.to(latents.dtype).view(rows.shape).permute(0, 3, 1, 2)
         return found, (vectors.detach(), made.codes), made.losses
 
