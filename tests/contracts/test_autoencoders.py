@@ -20,9 +20,9 @@ AUTOENCODERS = {
     "vqvae": lambda folder: written(vqvae(), folder),
     "vae": lambda folder: written(vae(), folder),
     "autoencoder": lambda folder: written(plain(), folder),
-    "cosmos": lambda folder: bare(cosmos(), folder),
-    "magvit2": lambda folder: bare(magvit2(), folder),
-    "var": lambda folder: bare(var(), folder),
+    "cosmos": lambda folder: bare(cosmos(widths=(64,)), folder),
+    "magvit2": lambda folder: bare(magvit2((32, 32, 32), blocks=1), folder),
+    "var": lambda folder: bare(var((32,)), folder),
     "titok": lambda folder: bare(titok(first=False), folder),
 }
 
