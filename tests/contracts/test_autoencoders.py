@@ -21,9 +21,9 @@ AUTOENCODERS = {
     "vae": lambda folder: written(vae(), folder),
     "autoencoder": lambda folder: written(plain(), folder),
     "diffusion": lambda folder: written(diffusion(), folder),
-    "cosmos": lambda folder: bare(cosmos(), folder),
-    "magvit2": lambda folder: bare(magvit2(), folder),
-    "var": lambda folder: bare(var(), folder),
+    "cosmos": lambda folder: bare(cosmos(widths=(64,)), folder),
+    "magvit2": lambda folder: bare(magvit2((32, 32, 32), blocks=1), folder),
+    "var": lambda folder: bare(var((32,)), folder),
     "titok": lambda folder: bare(titok(first=False), folder),
 }
 
