@@ -38,13 +38,18 @@ class Literal:
         block = 0
         while f"{name}.{block}.conv1.weight" in self.state:
             x = self.res(x, f"{name}.{block}")
+            attention = f"{name.removesuffix('block')}attn.{block}"
+            x = self.attention(x, attention) if f"{attention}.norm.weight" in self.state else x
             block += 1
         return x
 
     def attention(self, x, name):
         b, width, h, w = x.shape
         y = self.norm(x, f"{name}.norm")
-        q, k, v = (self.conv(y, f"{name}.{part}").flatten(2) for part in "qkv")
+        if f"{name}.qkv.weight" in self.state:
+            q, k, v = self.conv(y, f"{name}.qkv").flatten(2).chunk(3, 1)
+        else:
+            q, k, v = (self.conv(y, f"{name}.{part}").flatten(2) for part in "qkv")
         weights = (q.transpose(1, 2) @ k / width**0.5).softmax(2)
         return x + self.conv((v @ weights.transpose(1, 2)).view(b, width, h, w), f"{name}.proj_out")
 

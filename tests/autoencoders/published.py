@@ -31,13 +31,15 @@ def res_block(name, inputs, width, *, bias=True):
     return shapes | (conv(f"{name}.nin_shortcut", width, inputs, 1, bias=bias) if inputs != width else {})
 
 
-def attention(name, width):
-    parts = {part: conv(f"{name}.{part}", width, width, 1) for part in ("q", "k", "v", "proj_out")}
-    return norm(f"{name}.norm", width) | {key: shape for some in parts.values() for key, shape in some.items()}
+def attention(name, width, *, joined=False):
+    shapes = norm(f"{name}.norm", width) | conv(f"{name}.proj_out", width, width, 1)
+    for part, outputs in {"qkv": 3 * width}.items() if joined else dict.fromkeys("qkv", width).items():
+        shapes |= conv(f"{name}.{part}", outputs, width, 1)
+    return shapes
 
 
-def middle(half, width):
-    shapes = res_block(f"{half}.mid.block_1", width, width) | attention(f"{half}.mid.attn_1", width)
+def middle(half, width, *, joined=False):
+    shapes = res_block(f"{half}.mid.block_1", width, width) | attention(f"{half}.mid.attn_1", width, joined=joined)
     return shapes | res_block(f"{half}.mid.block_2", width, width)
 
 
@@ -140,3 +142,28 @@ def maskgit(dim, widths, blocks=2):
                 shapes[f"{name}.nin_shortcut.weight"] = (width, width, 1, 1)
         shapes |= conv(f"pixel_decoder.up.{level}.upsample_conv", width, width) if level else {}
     return shapes
+
+
+def var(widths=(32, 64), *, blocks=1, dim=8, codes=37, phis=4):
+    """Attention at the last level; latents about as far apart as codes."""
+    last = len(widths) - 1
+    shapes = conv("encoder.conv_in", widths[0], 3) | conv("encoder.conv_out", dim, widths[-1])
+    shapes |= conv("decoder.conv_in", widths[-1], dim) | conv("decoder.conv_out", 3, widths[0])
+    for half in ("encoder", "decoder"):
+        shapes |= middle(half, widths[-1], joined=True) | norm(
+            f"{half}.norm_out", widths[-1 if half == "encoder" else 0]
+        )
+    for level, width in enumerate(widths):
+        finer, coarser = widths[max(0, level - 1)], widths[min(level + 1, last)]
+        for half, side, before in (("encoder", "down", finer), ("decoder", "up", coarser)):
+            for block in range(blocks + (side == "up")):
+                where = f"{half}.{side}.{level}"
+                shapes |= res_block(f"{where}.block.{block}", width if block else before, width)
+                shapes |= attention(f"{where}.attn.{block}", width, joined=True) if level == last else {}
+        shapes |= conv(f"encoder.down.{level}.downsample.conv", width, width) if level < last else {}
+        shapes |= conv(f"decoder.up.{level}.upsample.conv", width, width) if level else {}
+    shapes |= conv("quant_conv", dim, dim) | conv("post_quant_conv", dim, dim)
+    for phi in range(phis):
+        shapes |= conv(f"quantize.quant_resi.qresi_ls.{phi}", dim, dim)
+    state = drawn(shapes | {"quantize.embedding.weight": (codes, dim)})
+    return state | {"quantize.ema_vocab_hit_SV": torch.zeros(10, codes)}

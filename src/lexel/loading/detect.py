@@ -43,6 +43,7 @@ LAYOUTS = (
     "dvae",
     "vqvae2",
     "titok",
+    "var",
     "vqgan",
     "cosmos",
     "magvit2",

@@ -1,6 +1,6 @@
 """How each published family prepares pictures, where no file beside a checkpoint says otherwise.
 
-    shorter side, then the centre      clip, dinov2, imagenet (ResNet), chameleon, titok
+    shorter side, then the centre      clip, dinov2, imagenet (ResNet), chameleon, titok, var
     squash                             siglip, vit, dinov3, squashed (PVT, Swin); deit, and then the centre
     whole patches of their own aspect  naflex; whole cells, emu3
     longer side, then a margin         sam
@@ -123,3 +123,10 @@ def chameleon(size: int) -> Preparation:
 def titok(size: int) -> Preparation:
     """TiTok's own, as its evaluation has it: shorter side, then the centre, bicubic, 0…1."""
     return Preparation(Shortest(size), (size, size), rounding="even", mean=(0.0,) * 3, std=(1.0,) * 3)
+
+
+def var(size: int) -> Preparation:
+    """VAR's: shorter side, then the centre, −1…1. Its evaluation makes the shorter side 1.125 times as long first."""
+    return Preparation(
+        Shortest(size), (size, size), rounding="even", kernel=Image.Resampling.LANCZOS, mean=HALF, std=HALF
+    )
