@@ -28,7 +28,7 @@ from lexel.training.vocabulary import VocabularyTask
 QUANTIZERS = ("fsq(8, 5, 5, 5)", "vq(8, codebook_size=1024, decay=0.98)")
 SIZES = LightSizes(down=8, width=104, blocks=3, edge=1024)
 SQUARES = Squares(side=64, shrink=3.0, flip=0.5, turn=0.5, exchange=0.2, light=0.3)
-EACH, BATCH, HELD_OUT = 256, 16, 2
+EACH, BATCH, HELD_OUT = 64, 16, 2
 
 
 class Told:

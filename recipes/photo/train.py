@@ -1,6 +1,8 @@
 """Train one of the photo vocabularies; goes on where it was stopped.
 
-    python recipes/photo/train.py photo-fsq /tmp/photo        half an hour on one core; the others likewise
+    python recipes/photo/train.py photo-fsq /tmp/photo        half an hour on one core
+    python recipes/photo/train.py photo-vq /tmp/photo         ten minutes, from what photo-fsq learned
+    python recipes/photo/train.py photo-vae /tmp/photo        likewise
 
 The run lies in the folder, a checkpoint every 250 steps. It is watched with two photographs that it does not learn
 from, and not chosen by them: what counts is the last step.
@@ -16,7 +18,10 @@ import torch
 from model import BATCH, SEED, SIDE, VOCABULARIES
 from pictures import SOURCE, CropLoader
 
+from lexel.autoencoders._autoencoder import Autoencoder
+from lexel.training import state
 from lexel.training.data import pictures_only
+from lexel.training.reconstruct import ReconstructionTask
 from lexel.training.trainer import train
 
 WATCHED = ("motorcycle_left.png", "rocket.jpg")  # to look at while it runs: no part of them is learned or shipped
@@ -36,10 +41,22 @@ def main() -> None:
     for name in WATCHED:
         shutil.copy(SOURCE / name, watched / name)
     model = made.model().train()
+    begin(model, said.folder, made.start)
     model.image.to(memory_format=torch.channels_last)
-    task = made.task(model, pictures_only(str(watched)))
-    run = said.folder / said.name
-    train(task, CropLoader(BATCH, SIDE, seed=SEED), made.settings(), run, Log(run / "log.jsonl"))
+    for stage in made.stages:
+        run = said.folder / said.name / stage.name
+        task = ReconstructionTask(model, pictures_only(str(watched)), weights=stage.weights)
+        train(task, CropLoader(BATCH, SIDE, seed=SEED), stage.settings(), run, Log(run / "log.jsonl"))
+
+
+def begin(model: Autoencoder, folder: Path, start: str) -> None:
+    """The layers of another vocabulary where they fit: all but those beside the codes."""
+    if start:
+        found = state.newest(folder / start / VOCABULARIES[start].stages[-1].name)
+        assert found is not None, f"train {start} first"
+        own = model.state_dict()
+        fitting = {key: value for key, value in found.weights().items() if own.get(key, value[:0]).shape == value.shape}
+        model.load_state_dict(own | fitting)
 
 
 class Log:

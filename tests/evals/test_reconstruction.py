@@ -11,6 +11,8 @@ import lexel
 from lexel import box
 from lexel.cli.app import app
 from lexel.errors import BadArguments
+from lexel.evals.frechet import frechet_distance
+from lexel.evals.probes import features
 from lexel.evals.reconstruction import Reconstruction
 from lexel.measures.codecs import ladder
 from lexel.measures.codes import usage
@@ -79,6 +81,13 @@ def test_distances_of_the_caller_stand_beside(model, photos):
     measured = Reconstruction(model, distances=[Farthest()])
     found = measured.metrics(measured.rows(photos))
     assert 0 < found["farthest"] <= 255
+
+
+def test_the_frechet_distance_is_that_of_an_encoders_vectors(model, photos, clip):
+    measured = Reconstruction(model, encoder=clip)
+    found = measured.metrics(measured.rows(photos))
+    kept = [model.detokenize(model.tokenize([p]))[0] for p in photos]
+    assert found[f"FD ({clip.name})"] == pytest.approx(frechet_distance(features(clip, photos), features(clip, kept)))
 
 
 def test_tables_are_kept_with_the_model_and_the_command_uses_them(

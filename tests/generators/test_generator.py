@@ -69,7 +69,7 @@ def test_no_sample_is_a_value_too(generator, vocabulary):
 
 
 def test_a_box_is_drawn_anew_and_nothing_else(generator, vocabulary):
-    tokens = vocabulary.tokenize([make_picture(16, 24), make_picture(9, 16, seed=1)])
+    tokens = vocabulary.tokenize([make_picture(12, 12), make_picture(9, 16, seed=1)])
     anew = generator.inpaint(tokens, BOX, seed=1)
     assert anew.with_(data=tokens.data).equals(tokens)
     cells = np.concatenate([cells.ravel() for cells in hidden(tokens.pictures, BOX)])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from generators.networks import OBJECTIVES, prior, rasters, vocabulary
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tolerances import close
 
@@ -14,6 +14,7 @@ from lexel.towers._config import Blocks
 sides = st.integers(0, 6)
 
 
+@settings(max_examples=30)
 @given(sides, sides, st.integers(0, 3), st.sampled_from(OBJECTIVES))
 def test_any_raster_has_logits_of_every_code(h, w, count, objective):
     assert prior(objective)(rasters(count, h, w)).shape == (count, h, w, 11)

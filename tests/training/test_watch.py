@@ -60,6 +60,21 @@ def test_a_run_is_told_in_lines_where_there_is_no_terminal(screen):
     assert " ".join(lines[-2].split()) == "60 loss 2.400 R@1 text → picture 29.0 % R@1 picture → text 30.0 %"
 
 
+def test_codes_and_their_judge_are_told_beside_the_loss(screen):
+    watch, said, _ = screen(Course("cells", "squares", steps=200, batch=64, pairs=1000, warmup=10))
+    codes = {"used": 0.831, "dead": 169.0, "perplexity": 402.3, "judge": 0.62, "fooled": 0.1, "listens": 0.2}
+    with watch:
+        watch.measured(0, {"psnr": 23.414, "used": 0.4, "perplexity": 90.0})
+        for step in range(1, 61):
+            watch.step(step, {"loss": 0.021, "l2": 0.021} | codes, FACTS)
+    line = next(line for line in said.getvalue().splitlines() if " of 200 steps" in line)
+    assert "64 squares/s" in line
+    state = (
+        "loss 0.021 · codes used 83.1 % · dead codes 169 · perplexity 402 · judge 0.62 · PSNR 23.41 dB · rate 4.1e-04"
+    )
+    assert line.endswith(state)
+
+
 def test_every_step_of_a_short_run_stands_in_the_log_and_few_of_a_long_one(screen):
     watch, _, log = screen()
     with watch:

@@ -1,6 +1,7 @@
 """What a tokenizer keeps of pictures and what that costs: pixels, bits, codes, and JPEG and WebP at as many bits.
 
     picture ─► tokenize ─┬─► detokenize ─► PSNR, SSIM, distances of your own
+                         │       └─► vectors of an encoder ─► Fréchet distance
                          ├─► bits: fixed, and of a stream where the model has an entropy coder
                          ├─► codes of all pictures ─► entropy, perplexity, use
                          └─► JPEG and WebP of as many bits ─► PSNR, SSIM
@@ -16,6 +17,8 @@ import numpy as np
 from lexel.autoencoders._autoencoder import Autoencoder
 from lexel.autoencoders._discrete import Discrete
 from lexel.errors import BadArguments
+from lexel.evals.frechet import frechet_distance
+from lexel.evals.probes import features
 from lexel.measures.bits import bits
 from lexel.measures.codecs import CODECS, ladder
 from lexel.measures.codes import usage
@@ -27,6 +30,7 @@ from lexel.needs import torch
 from lexel.pictures.picture import Picture
 from lexel.pictures.resize import pillow_bicubic
 from lexel.shapes import Array, Float, Num, UInt8
+from lexel.towers._backbone import Backbone
 
 EQUAL = 100.0  # dB that stand for equal pictures: a mean has no use for infinity
 
@@ -36,21 +40,30 @@ class Reconstruction:
 
     model       any that gives pictures back
     tables      of an entropy coder, instead of those that the model comes with
-    distances   measures of your own between a picture and what is kept of it
+    distances   measures of your own between a picture and what is kept of it, such as `LPIPS`
+    encoder     whose vectors of all pictures and of all that is kept of them are compared: "FD (name)"
 
         measured = Reconstruction(lexel.load("lexel/photo-fsq"))
         rows = measured.rows(lexel.read("photos/"))
         measured.metrics(rows)          # {"PSNR": 27.1, "SSIM": 0.78, "bits_per_pixel": 0.21, …}
     """
 
-    def __init__(self, model: Autoencoder, *, tables: Tables | None = None, distances: Sequence[Distance] = ()) -> None:
-        self.model, self.distances = model, tuple(distances)
+    def __init__(
+        self,
+        model: Autoencoder,
+        *,
+        tables: Tables | None = None,
+        distances: Sequence[Distance] = (),
+        encoder: Backbone | None = None,
+    ) -> None:
+        self.model, self.distances, self.encoder = model, tuple(distances), encoder
         own = model.tables if isinstance(model, Discrete) else None
         self.tables = tables or own
         if self.tables is not None and not isinstance(model, Discrete):
             raise BadArguments("has no codes, which tables are for", subject=model.name)
         self._names: list[str] = []
         self._codes: list[Num[Array, "N *Q"]] = []
+        self._vectors: list[Float[Array, "2 D"]] = []
 
     def rows(self, pictures: Iterable[Picture]) -> Float[Array, "n M"]:
         """A row of numbers for each picture, in float64. What they are is for `metrics` to say."""
@@ -69,6 +82,9 @@ class Reconstruction:
                 found[name] = float(column.sum() / pixels.sum())
             elif there.size:
                 found[name] = float(there.mean())
+        if self.encoder is not None and len(self._vectors) > 1:
+            before, after = np.stack(self._vectors, axis=1)
+            found[f"FD ({self.encoder.name})"] = frechet_distance(before, after)
         return found | self._use()
 
     def _row(self, picture: Picture) -> dict[str, float]:
@@ -79,6 +95,9 @@ class Reconstruction:
         kept = pillow_bicubic(back.pixels, size)
         row = {"pixels": float(size[0] * size[1]), **_likeness(picture.pixels, kept)}
         row |= {distance.name: distance(picture.pixels, kept) for distance in self.distances}
+        if self.encoder is not None:
+            pair = (picture, Picture(kept, picture.name, size, ""))
+            self._vectors.append(features(self.encoder, pair))
         rate = bits(tokens)
         row["bits_per_pixel"] = float(rate)
         if isinstance(self.model, Discrete):

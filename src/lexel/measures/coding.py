@@ -29,7 +29,7 @@ from lexel.errors import BadArguments, LoadError, TokensError
 from lexel.measures.contexts import Cells, Spelling
 from lexel.shapes import Array, Float, Int, Num
 
-MOST = 1 << 20  # codes
+MOST = 1 << 62  # codes: they are int64
 LARGEST = 64  # levels, and groups: the table of one has about its cube
 MEMBERS = 1024  # of a group: the table has their square
 LEAN = 16  # symbols that a context must have been seen with to weigh as much as the shorter one
@@ -65,14 +65,14 @@ class Tables:
         levels   their product is K; the first counts fastest, as in `fsq`. `(K,)` for a codebook with groups
         groups   of each code, from 0 on: see `contexts.groups_of`
 
-        Raises `BadArguments` for levels below 2 or above 64, of more than 2^20 codes, and for groups that are not of
+        Raises `BadArguments` for levels below 2 or above 64, of more than 2^62 codes, and for groups that are not of
         these codes, 2 to 64, of 1 to 1,024 codes; `TokensError` for rasters of other codes.
         """
         if groups is None and not _are_levels(levels):
             raise BadArguments(f"each level is 2 to {LARGEST}, not {tuple(levels)}", hint="or give groups of the codes")
         if groups is not None and (tuple(levels) != groups.shape or not _are_groups(groups)):
             raise BadArguments(f"these are no 2 to {LARGEST} groups of {tuple(levels)} codes")
-        spelling = Spelling.of_levels(levels) if groups is None else Spelling.of_groups(groups)
+        spelling = Spelling(tuple(levels)) if groups is None else Spelling.of_groups(groups)
         seen = [spelling.spelled(raster) for raster in rasters]
         tables = tuple(_counted(spelling, seen, d) for d in range(len(spelling.sizes)))
         return cls(tables, None if groups is None else groups.astype(np.uint16))
@@ -169,7 +169,7 @@ class Tables:
     def _spelling(self) -> Spelling:
         if self.groups is not None:
             return Spelling.of_groups(self.groups)
-        return Spelling.of_levels([table.shape[-1] for table in self.frequencies])
+        return Spelling(tuple(table.shape[-1] for table in self.frequencies))
 
     @cached_property
     def _least(self) -> float:

@@ -12,8 +12,9 @@ groups    of a learned codebook: the group is a symbol, with contexts as a level
           another: its contexts are the group, and the member in the first neighbour of the same group
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -26,23 +27,14 @@ THIRDS = 3
 
 @dataclass(frozen=True, eq=False)
 class Spelling:
-    """Codes as rows of symbols.
+    """Codes as symbols.
 
-    symbols   of each code
     sizes     how many each symbol can be
-    grouped   symbols are group and member, not levels
+    members   group and member of each code of a learned codebook; None where the symbols are levels
     """
 
-    symbols: Int[Array, "K D"]
     sizes: tuple[int, ...]
-    grouped: bool
-
-    @classmethod
-    def of_levels(cls, levels: Sequence[int]) -> "Spelling":
-        """The first level counts fastest."""
-        return cls(
-            np.stack(np.unravel_index(np.arange(np.prod(levels)), levels, order="F"), axis=1), tuple(levels), False
-        )
+    members: tuple[Int[Array, "K"], Int[Array, "K"]] | None = None
 
     @classmethod
     def of_groups(cls, groups: Num[Array, "K"]) -> "Spelling":
@@ -51,14 +43,23 @@ class Spelling:
         order = np.argsort(groups, kind="stable")
         member = np.empty(len(groups), np.int64)
         member[order] = np.arange(len(groups)) - np.repeat(np.cumsum(count) - count, count)
-        return cls(np.stack([groups.astype(np.int64), member], axis=1), (len(count), int(count.max())), True)
+        return cls((len(count), int(count.max())), (groups.astype(np.int64), member))
+
+    @property
+    def codes(self) -> int:
+        """How many there are."""
+        return prod(self.sizes) if self.members is None else len(self.members[0])
 
     def spelled(self, raster: Num[Array, "..."]) -> "Cells":
         """The symbols of a raster. Raises `TokensError` for what is no raster of these codes."""
-        if raster.ndim != 2 or (raster.size and not 0 <= raster.min() <= raster.max() < len(self.symbols)):
-            raise TokensError(f"rasters of codes are [h, w] of 0 to {len(self.symbols) - 1}, this is of {raster.shape}")
+        if raster.ndim != 2 or (raster.size and not 0 <= raster.min() <= raster.max() < self.codes):
+            raise TokensError(f"rasters of codes are [h, w] of 0 to {self.codes - 1}, this is of {raster.shape}")
         cells = self.blank(raster.shape[0], raster.shape[1])
-        cells.inside[...] = self.symbols[raster]
+        if self.members is None:
+            symbols = np.unravel_index(raster.astype(np.int64), self.sizes, order="F")  # the first counts fastest
+        else:
+            symbols = tuple(part[raster] for part in self.members)
+        cells.inside[...] = np.stack(symbols, axis=-1)
         return cells
 
     def blank(self, height: int, width: int) -> "Cells":
@@ -69,9 +70,12 @@ class Spelling:
 
     def raster(self, cells: "Cells") -> Int[Array, "h w"]:
         """The codes of cells. Raises `TokensError` for symbols that no code has."""
+        symbols = tuple(np.moveaxis(cells.inside, -1, 0))
+        if self.members is None:
+            return np.asarray(np.ravel_multi_index(symbols, self.sizes, order="F"))
         codes = np.full(self.sizes, -1)
-        codes[tuple(self.symbols.T)] = np.arange(len(self.symbols))
-        raster: Array = codes[tuple(np.moveaxis(cells.inside, -1, 0))]
+        codes[self.members] = np.arange(self.codes)
+        raster: Array = codes[symbols]
         if (raster < 0).any():
             raise TokensError("symbols that no code has")
         return raster
@@ -79,13 +83,13 @@ class Spelling:
     def shape(self, d: int) -> tuple[int, ...]:
         """How many of each context symbol `d` has, the nearest first."""
         size = self.sizes[d]
-        return (self.sizes[0], size + 1) if self.grouped and d else (size + 1, size + 1, THIRDS + 1)
+        return (self.sizes[0], size + 1) if self.members and d else (size + 1, size + 1, THIRDS + 1)
 
     def contexts(self, cells: "Cells", d: int, at: Int[Array, "2 N"]) -> tuple[Int[Array, "N"], ...]:
         """The contexts of symbol `d` in the cells `at` (rows, columns)."""
         size = self.sizes[d]
         beside = [cells.symbol(at, d, offset) for offset in (LEFT, UP, UPPER_RIGHT)]
-        if not (self.grouped and d):
+        if not (self.members and d):
             left, up, upper_right = beside
             return left, up, upper_right * THIRDS // size
         group, near = cells.symbol(at, 0), np.full(at.shape[1], size)

@@ -129,6 +129,9 @@ class Loss(Section):
     frequency: Weight
     ssim: Weight
     ms_ssim: Weight
+    perceptual: Weight
+    trunk: str
+    lin: str
     divergence: Weight
 
 

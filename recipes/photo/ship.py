@@ -1,0 +1,115 @@
+"""Put a trained photo vocabulary into the package: weights in float16, settings, tables of its entropy coder, card.
+
+    python recipes/photo/ship.py photo-fsq /tmp/photo                 writes src/lexel/shipped/photo-fsq/
+    python recipes/photo/ship.py photo-fsq /tmp/photo result.json     …with the card of what evaluate.py found
+
+Tables are counted, and the scale of latents measured, on crops and photographs that it learned from.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from card import card
+from model import LEVELS, VOCABULARIES
+from pictures import CropLoader, photographs
+from safetensors.torch import load_file, save_file
+
+import lexel
+from lexel.autoencoders._autoencoder import Autoencoder
+from lexel.autoencoders._continuous import Scaling, Variational
+from lexel.autoencoders._discrete import Discrete
+from lexel.autoencoders.vae import VAE
+from lexel.autoencoders.vqvae import VQVAE, VQVAEConfig
+from lexel.measures.coding import Tables
+from lexel.measures.contexts import groups_of
+from lexel.shapes import Array, Int
+from lexel.training import state
+
+SHIPPED = Path(__file__).parents[2] / "src" / "lexel" / "shipped"
+GROUPS = 24  # of the codes of a learned codebook, as contexts
+CROPS, SIDE = 60, 256
+
+
+def main() -> None:
+    """One vocabulary."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=VOCABULARIES)
+    parser.add_argument("folder", type=Path, help="what train.py wrote")
+    parser.add_argument("result", type=Path, nargs="?", help="what evaluate.py wrote")
+    said = parser.parse_args()
+    torch.set_num_threads(1)
+    folder = SHIPPED / said.name
+    run = said.folder / said.name / VOCABULARIES[said.name].stages[-1].name
+    model = halved(finished(said.name, run), folder)
+    if isinstance(model, Discrete):
+        tables(model).save(folder / "codes.safetensors")
+    if said.result:
+        text = card(said.name, json.loads(said.result.read_text(encoding="utf-8"))[said.name])
+        (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def finished(name: str, run: Path) -> Autoencoder:
+    """The model of the newest checkpoint, without what only training needs."""
+    found = state.newest(run)
+    assert found is not None
+    weights = found.weights()
+    model = VOCABULARIES[name].model().eval()
+    model.load_state_dict(weights)
+    if isinstance(model, Variational) and isinstance(model.image, VAE):
+        model.image.config = replace(model.image.config, scaling=scaling(model))
+    elif isinstance(model.image, VQVAE) and "decay" in model.image.config.quantizer:  # averages are for training
+        config = VQVAEConfig(light=model.image.config.light, quantizer="vq(8, codebook_size=1024)")
+        still = Discrete(VQVAE(config), preparation=model.preparation).eval()
+        kept = still.state_dict()
+        still.load_state_dict({key: value for key, value in weights.items() if key in kept})
+        return still
+    return model
+
+
+def halved(model: Autoencoder, folder: Path) -> Autoencoder:
+    """Saved in float16, and loaded from there: what everybody will have."""
+    folder.mkdir(exist_ok=True)
+    lexel.save(model, folder)
+    weights = load_file(folder / "model.safetensors")
+    save_file({key: value.half() for key, value in weights.items()}, folder / "model.safetensors", {"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)
+    loaded = lexel.load(folder)
+    assert isinstance(loaded, Autoencoder)
+    return loaded
+
+
+def tables(model: Discrete) -> Tables:
+    """How often each symbol stands beside each other."""
+    rasters = list(encoded(model))
+    if "fsq" in repr(model.image.quantizer):
+        return Tables.fit(rasters, LEVELS)
+    codebook = model.image.quantizer.codebook.numpy()
+    return Tables.fit(rasters, (len(codebook),), groups=groups_of(codebook, GROUPS))
+
+
+def scaling(model: Variational) -> Scaling:
+    """Mean and deviation of each channel."""
+    with torch.inference_mode():
+        loader = CropLoader(2, SIDE, seed=1)
+        rows = torch.cat([model.encode_pixels(loader[step].pixels).x for step in range(CROPS)])
+    return Scaling(1.0, tuple(map(float, rows.mean(dim=0))), tuple(map(float, rows.std(dim=0))))
+
+
+def encoded(model: Discrete) -> Iterator[Int[Array, "h w"]]:
+    """Codes of what it learned from."""
+    loader = CropLoader(2, SIDE, seed=1)
+    with torch.inference_mode():
+        for step in range(CROPS):
+            packed = model.encode_pixels(loader[step].pixels)
+            rows = packed.x.numpy().reshape(2, SIDE // model.image.cell, SIDE // model.image.cell)
+            yield from rows
+    for pixels in {id(one): one for one in photographs()}.values():
+        yield from model.tokenize(lexel.read([pixels])).grids()
+
+
+if __name__ == "__main__":
+    main()
