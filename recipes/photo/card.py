@@ -74,7 +74,8 @@ saw come out duller than they are. It learned nothing of people, places or names
 
 def table(name: str, found: Found) -> str:
     """A row for each method, the numbers of each picture beside each other."""
-    pictures = list(found)
+    if not (pictures := list(found)):
+        return "Not measured yet."
     head = "| | " + " | ".join(f"{picture}: bits a pixel | PSNR | SSIM" for picture in pictures) + " |"
     rows = [head, "|---" * (1 + 3 * len(pictures)) + "|"]
     for method in found[pictures[0]]:

@@ -1,7 +1,7 @@
 """Put a trained photo vocabulary into the package: weights in float16, settings, tables of its entropy coder, card.
 
     python recipes/photo/ship.py photo-fsq /tmp/photo                 writes src/lexel/shipped/photo-fsq/
-    python recipes/photo/ship.py photo-fsq /tmp/photo result.json     …with the card of what evaluate.py found
+    python recipes/photo/ship.py photo-fsq /tmp/photo result.json     …with what evaluate.py found in its card
 
 Tables are counted, and the scale of latents measured, on crops and photographs that it learned from.
 """
@@ -47,9 +47,8 @@ def main() -> None:
     model = halved(finished(said.name, run), folder)
     if isinstance(model, Discrete):
         tables(model).save(folder / "codes.safetensors")
-    if said.result:
-        text = card(said.name, json.loads(said.result.read_text(encoding="utf-8"))[said.name])
-        (folder / "README.md").write_text(text, encoding="utf-8")
+    found = json.loads(said.result.read_text(encoding="utf-8")) if said.result else {}
+    (folder / "README.md").write_text(card(said.name, found.get(said.name, {})), encoding="utf-8")
 
 
 def finished(name: str, run: Path) -> Autoencoder:
