@@ -26,7 +26,7 @@ from lexel.training.trainer import Settings, train
 
 SIDE, BATCH = 128, 8  # pixels: 16 × 16 codes
 SETTINGS = Settings(
-    steps=4000, learning_rate=1e-3, warmup=200, weight_decay=0.05, betas=(0.9, 0.95), average=0.995, save_every=250,
+    steps=4000, learning_rate=2e-3, warmup=200, weight_decay=0.05, betas=(0.9, 0.95), average=0.995, save_every=250,
     keep=1, measure_every=500, seed=SEED,
 )  # fmt: skip
 
