@@ -31,7 +31,7 @@ from lexel.shapes import Array, Int
 from lexel.training import state
 
 SHIPPED = Path(__file__).parents[2] / "src" / "lexel" / "shipped"
-GROUPS = 24  # of the codes of a learned codebook, as contexts
+GROUPS = 16  # of the codes of a learned codebook, as contexts
 CROPS, SIDE = 60, 256
 
 
