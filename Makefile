@@ -14,6 +14,7 @@ demo: $(DEMO)/.done
 	$(DEMO)/bin/lexel demo -o demo/
 	$(MAKE) $(DEMO)/.torch
 	$(DEMO)/bin/lexel demo emoji -o demo/
+	$(DEMO)/bin/lexel demo codes -o demo/
 
 venv: .venv/.done
 

@@ -16,7 +16,7 @@ USE = {
 }
 NAMES = {
     "photo-fsq": "`fsq(8, 8, 8, 5, 5)`: five numbers of 8 or 5 levels each; no codebook that is learned.",
-    "photo-vq": "`vq(8, codebook_size=1024)`: the nearest of 1,024 learned vectors. `lexel/photo-prior` knows these codes.",
+    "photo-vq": "`vq(8, codebook_size=1024)`: the nearest of 1,024 learned vectors; `lexel/photo-prior` draws them.",
     "photo-vae": "Mean and variance of 8 numbers; the divergence weighs 10⁻⁴, so that pictures stay sharp.",
 }
 
@@ -74,7 +74,8 @@ saw come out duller than they are. It learned nothing of people, places or names
 
 def table(name: str, found: Found) -> str:
     """A row for each method, the numbers of each picture beside each other."""
-    pictures = list(found)
+    if not (pictures := list(found)):
+        return "Not measured yet."
     head = "| | " + " | ".join(f"{picture}: bits a pixel | PSNR | SSIM" for picture in pictures) + " |"
     rows = [head, "|---" * (1 + 3 * len(pictures)) + "|"]
     for method in found[pictures[0]]:

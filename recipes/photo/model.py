@@ -58,7 +58,7 @@ class Unfinished(Settings):
 class Vocabulary:
     """One of the three.
 
-    start   another, whose layers it begins with, but for those beside the codes; "": at random
+    start   a stage of another, whose layers it begins with, but for those beside the codes; "": at random
     """
 
     config: Config
@@ -74,18 +74,22 @@ class Vocabulary:
 
 
 # Mean squares alone blur what they cannot place; a little of the structure that SSIM sees brings the contrast back.
-FIRST, STRUCTURE = Weights(), Weights(ssim=0.03, divergence=1e-4)
+FIRST, STRUCTURE, MORE = Weights(), Weights(ssim=0.03, divergence=1e-4), Weights(ssim=0.1)
 VOCABULARIES = {
     "photo-fsq": Vocabulary(
         VQVAEConfig(light=LIGHT, quantizer=f"fsq{LEVELS}"),
-        (Stage("broad", 5632, 1.5e-3, FIRST, whole=8000), Stage("fine", 2400, 6e-4, STRUCTURE)),
+        (
+            Stage("broad", 5632, 1.5e-3, FIRST, whole=8000),
+            Stage("fine", 2400, 6e-4, STRUCTURE),
+            Stage("last", 800, 4e-4, MORE),
+        ),
     ),
     "photo-vq": Vocabulary(
         VQVAEConfig(light=LIGHT, quantizer="vq(8, codebook_size=1024, decay=0.98)"),
         (Stage("all", 3000, 1e-3, STRUCTURE),),
-        start="photo-fsq",
+        start="photo-fsq/fine",
     ),
     "photo-vae": Vocabulary(
-        VAEConfig(light=LIGHT, channels=8), (Stage("all", 2000, 1e-3, STRUCTURE),), start="photo-fsq"
+        VAEConfig(light=LIGHT, channels=8), (Stage("all", 2000, 1e-3, STRUCTURE),), start="photo-fsq/fine"
     ),
 }

@@ -1,62 +1,93 @@
-"""Train the prior of `lexel/photo-vq` and write it as it is shipped; goes on where it was stopped.
+"""Train the prior of photo-vq, MaskGIT's way, and put it into the package; goes on where it was stopped.
 
-    python recipes/photo/prior.py /tmp/photo        half an hour on one core
+    python recipes/photo/prior.py /tmp/photo        a quarter of an hour on one core; photo-vq is shipped first
 
-It learns the codes of the same crops that the vocabulary learned from, 16 × 16 of them at a time. The vocabulary is the
-one that comes with lexel: the prior keeps its digest, so that it has to be trained again when the vocabulary is. The
-model, in float16, is left in photo-prior/model.
+It learns squares of 16 × 16 codes out of 32 × 32 that are encoded once, of the same photographs and leaves that the
+vocabulary learned from. How many bits a code it needs is measured on photographs that nobody learned from.
 """
 
 import argparse
 from pathlib import Path
 
+import numpy as np
 import torch
-from model import SEED
 from pictures import CropLoader
+from safetensors.torch import load_file, save_file
+from ship import SHIPPED
 from train import Log
 
+import lexel
 from lexel.autoencoders._discrete import Discrete
-from lexel.loading.load import load, save
+from lexel.generators.maskgit import MaskGIT
 from lexel.pictures.picture import Picture
-from lexel.shapes import Array, Float
+from lexel.shapes import Array, Float, Int
 from lexel.training import state
 from lexel.training.data import pictures_only
-from lexel.training.generative import CodesLoader, GenerativeTask, fresh
+from lexel.training.generative import CodesBatch, GenerativeTask, fresh
+from lexel.training.task import drawn
 from lexel.training.trainer import Settings, train
 
-SIDE, BATCH = 128, 8  # pixels: 16 × 16 codes
-SETTINGS = Settings(
-    steps=4000, learning_rate=2e-3, warmup=200, weight_decay=0.05, betas=(0.9, 0.95), average=0.995, save_every=250,
-    keep=1, measure_every=500, seed=SEED,
-)  # fmt: skip
+VOCABULARY, NAME = "lexel/photo-vq", "photo-prior"
+SQUARES, SIDE = 480, 256  # pictures that are encoded, and pixels of a side
+CELLS, BATCH, STEPS, SEED = 16, 16, 1600, 0
 
 
 def main() -> None:
-    """One run."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    folder: Path = parser.parse_args().folder
+    """One run, then the package."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="what train.py wrote")
+    said = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    vocabulary = load("lexel/photo-vq")
+    vocabulary = lexel.load(VOCABULARY)
     assert isinstance(vocabulary, Discrete)
     model = fresh(vocabulary, objective="maskgit", seed=SEED)
-    run = folder / "photo-prior" / "all"
-    watched = pictures_only(str(folder / "watched"))  # which train.py left there
-    task = GenerativeTask(model, vocabulary, watched, prepare=middle)
-    crops = CropLoader(BATCH, SIDE, seed=SEED)
-    train(task, CodesLoader(crops, vocabulary, model.objective, seed=SEED), SETTINGS, run, Log(run / "log.jsonl"))
+
+    def prepare(picture: Picture, seed: int) -> Float[Array, "3 H W"]:
+        """The middle of a photograph that is only watched."""
+        top, left = ((length - SIDE) // 2 for length in picture.pixels.shape[:2])
+        square = picture.pixels[top : top + SIDE, left : left + SIDE]
+        return np.ascontiguousarray(square.transpose(2, 0, 1), np.float32) / np.float32(127.5) - 1
+
+    task = GenerativeTask(model, vocabulary, pictures_only(str(said.folder / "watched")), prepare=prepare)
+    settings = Settings(
+        STEPS, learning_rate=1.5e-3, warmup=100, weight_decay=0.05, betas=(0.9, 0.95), average=0.99, save_every=100,
+        keep=1, measure_every=400, seed=SEED,
+    )  # fmt: skip
+    run = said.folder / NAME
+    train(task, Rasters(vocabulary), settings, run, Log(run / "log.jsonl"))
     found = state.newest(run)
     assert found is not None
     model.load_state_dict(found.weights())
-    save(model.half(), folder / "photo-prior" / "model")
+    (SHIPPED / NAME).mkdir(exist_ok=True)
+    lexel.save(model.eval(), SHIPPED / NAME)
+    weights = SHIPPED / NAME / "model.safetensors"
+    save_file({key: value.half() for key, value in load_file(weights).items()}, weights, {"format": "pt"})
+    weights.chmod(0o644)
 
 
-def middle(picture: Picture, seed: int) -> Float[Array, "3 S S"]:
-    """The middle of a picture that is watched: from −1 to 1, not made smaller."""
-    top, left = ((length - SIDE) // 2 for length in picture.pixels.shape[:2])
-    square = picture.pixels[top : top + SIDE, left : left + SIDE].astype("float32") / 127.5 - 1
-    return square.transpose(2, 0, 1).copy()
+class Rasters:
+    """`loader[step]`: squares of codes, and which of them are to be guessed."""
+
+    def __init__(self, vocabulary: Discrete) -> None:
+        crops = CropLoader(2, SIDE, seed=2)
+        found: list[Int[Array, "2 h w"]] = []
+        with torch.inference_mode():
+            for step in range(SQUARES // 2):
+                packed = vocabulary.encode_pixels(crops[step].pixels)
+                found.append(packed.x.numpy().reshape(2, *packed.grid[0].tolist()))
+        self._rasters = np.concatenate(found)
+
+    def __getitem__(self, step: int) -> CodesBatch:
+        """The same whenever it is asked for."""
+        rng = np.random.default_rng(drawn(SEED, "squares", step))
+        count, height, width = self._rasters.shape
+        squares = []
+        for which in rng.integers(count, size=BATCH):
+            top, left = rng.integers(height - CELLS + 1), rng.integers(width - CELLS + 1)
+            squares.append(self._rasters[which, top : top + CELLS, left : left + CELLS])
+        lots = MaskGIT().lots((BATCH, CELLS, CELLS), seed=drawn(SEED, "lots", step))
+        return CodesBatch(torch.from_numpy(np.stack(squares)), lots)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def main() -> None:
 def begin(model: Autoencoder, folder: Path, start: str) -> None:
     """The layers of another vocabulary where they fit: all but those beside the codes."""
     if start:
-        found = state.newest(folder / start / VOCABULARIES[start].stages[-1].name)
+        found = state.newest(folder / start)
         assert found is not None, f"train {start} first"
         own = model.state_dict()
         fitting = {key: value for key, value in found.weights().items() if own.get(key, value[:0]).shape == value.shape}

@@ -6,6 +6,7 @@ from lexel.autoencoders._continuous import Continuous, Scaling, Variational
 from lexel.autoencoders._discrete import Discrete
 from lexel.autoencoders._light import Light
 from lexel.autoencoders.autoencoder import PlainAutoencoder, PlainConfig
+from lexel.autoencoders.diffusion import DiffusionAutoencoder, DiffusionConfig
 from lexel.autoencoders.vae import VAE, VAEConfig
 from lexel.autoencoders.vqvae import VQVAE, VQVAEConfig
 from lexel.pictures.published import convolutional
@@ -24,6 +25,10 @@ def vae(scaling=SCALING, light=LIGHT):
 
 def plain(scaling=None, light=LIGHT):
     return ready(Continuous, PlainAutoencoder(PlainConfig(light=light, channels=4, scaling=scaling)))
+
+
+def diffusion(scaling=None, light=LIGHT):
+    return ready(Continuous, DiffusionAutoencoder(DiffusionConfig(light=light, channels=4, scaling=scaling)))
 
 
 def ready(kind, network):

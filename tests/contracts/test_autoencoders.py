@@ -1,7 +1,7 @@
 """Every family of autoencoders: the contract of tokenizers, on a tiny published model that the loader read."""
 
 import pytest
-from autoencoders.light import plain, vae, vqvae
+from autoencoders.light import diffusion, plain, vae, vqvae
 from autoencoders.peers import bare, dc, dvae, janus, kl, saved, vq, vqvae2
 from autoencoders.published import cosmos, magvit2, titok, var
 
@@ -20,9 +20,10 @@ AUTOENCODERS = {
     "vqvae": lambda folder: written(vqvae(), folder),
     "vae": lambda folder: written(vae(), folder),
     "autoencoder": lambda folder: written(plain(), folder),
-    "cosmos": lambda folder: bare(cosmos(), folder),
-    "magvit2": lambda folder: bare(magvit2(), folder),
-    "var": lambda folder: bare(var(), folder),
+    "diffusion": lambda folder: written(diffusion(), folder),
+    "cosmos": lambda folder: bare(cosmos(widths=(64,)), folder),
+    "magvit2": lambda folder: bare(magvit2((32, 32, 32), blocks=1), folder),
+    "var": lambda folder: bare(var((32,)), folder),
     "titok": lambda folder: bare(titok(first=False), folder),
 }
 

@@ -34,7 +34,7 @@ both = pytest.mark.parametrize("tables", TABLES.values(), ids=TABLES)
 
 
 @both
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(raster=RASTERS)
 def test_every_raster_is_read_as_it_was_written(tables, raster):
     stream = tables.encode(raster)
@@ -45,11 +45,18 @@ def test_every_raster_is_read_as_it_was_written(tables, raster):
 
 
 @both
-def test_large_rasters_and_long_sides_are_read_as_they_were_written(tables):
-    for raster in (smooth(2, (130, 300)), smooth(3, (1, 299)), smooth(4, (299, 1))):
-        stream = tables.encode(raster)
-        assert (tables.decode(stream) == raster).all()
-        assert len(stream) <= tables.bits(raster) / 8 + 10
+@pytest.mark.parametrize("shape", [(1, 130), (130, 1)], ids=str)
+def test_long_sides_take_a_byte_more(tables, shape):
+    stream = tables.encode(smooth(3, shape))
+    assert (tables.decode(stream) == smooth(3, shape)).all()
+    assert len(stream) <= tables.bits(smooth(3, shape)) / 8 + 9
+
+
+@both
+def test_large_rasters_are_written_in_parts(tables, monkeypatch):
+    stream = tables.encode(smooth(2))
+    monkeypatch.setattr("lexel.measures.coding.AT_ONCE", 100)
+    assert tables.encode(smooth(2)) == stream
 
 
 @both
@@ -57,25 +64,28 @@ def test_what_was_seen_in_training_takes_fewer_bits_than_fixed_codes(tables):
     assert tables.bits(smooth(5)) < 0.7 * 5 * smooth(5).size
 
 
-def test_frequencies_equal_the_literal_count():
+def test_groups_are_counted_by_the_left_the_upper_and_the_upper_right_one():
     raster = smooth(6, (6, 7)) % 6
-    tables = Tables.fit([raster], (3, 2))
-    digits = (raster % 3, raster // 3)
-    for symbol, size, table in zip(digits, (3, 2), tables.frequencies, strict=True):
-        seen = []
-        for row, column in np.ndindex(raster.shape):
-            left = symbol[row, column - 1] if column else size
-            up = symbol[row - 1, column] if row else size
-            inside = row and column + 1 < raster.shape[1]
-            third = symbol[row - 1, column + 1] * 3 // size if inside else 3
-            seen.append(((left, up, third), symbol[row, column]))
-        for context in np.ndindex(table.shape[:-1]):
-            share = np.full(size, 1 / size)
-            for depth in range(4):
-                count = np.bincount([s for c, s in seen if c[:depth] == context[:depth]], minlength=size)
-                share = (count + LEAN * share) / (count.sum() + LEAN)
-            scaled = np.maximum(np.rint(share / share.max() * ONE), RARE // size)
-            assert (table[context] == scaled).all()
+    tables = Tables.fit([raster], (6,), groups=np.arange(6) % 3)
+    symbol, size, table = raster % 3, 3, tables.frequencies[0]
+    seen = []
+    for row, column in np.ndindex(raster.shape):
+        left = symbol[row, column - 1] if column else size
+        up = symbol[row - 1, column] if row else size
+        inside = row and column + 1 < raster.shape[1]
+        third = symbol[row - 1, column + 1] * 3 // size if inside else 3
+        seen.append(((left, up, third), symbol[row, column]))
+    for context in np.ndindex(table.shape[:-1]):
+        assert (table[context] == counted(seen, context, size)).all()
+
+
+def counted(seen, context, size):
+    """Frequencies of (context, symbol) pairs in one context, as they are defined."""
+    share = np.full(size, 1 / size)
+    for depth in range(len(context) + 1):
+        count = np.bincount([s for c, s in seen if c[:depth] == context[:depth]], minlength=size)
+        share = (count + LEAN * share) / (count.sum() + LEAN)
+    return np.maximum(np.rint(share / share.max() * ONE), max(1, RARE // size))
 
 
 def test_members_of_a_group_are_counted_by_the_first_neighbour_of_their_group():
@@ -92,15 +102,11 @@ def test_members_of_a_group_are_counted_by_the_first_neighbour_of_their_group():
         seen.append(((groups[row, column], near), members[row, column]))
     table = tables.frequencies[1]
     for context in np.ndindex(table.shape[:-1]):
-        share = np.full(2, 1 / 2)
-        for depth in range(3):
-            count = np.bincount([s for c, s in seen if c[:depth] == context[:depth]], minlength=2)
-            share = (count + LEAN * share) / (count.sum() + LEAN)
-        assert (table[context] == np.maximum(np.rint(share / share.max() * ONE), RARE // 2)).all()
+        assert (table[context] == counted(seen, context, 2)).all()
 
 
 @both
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_a_stream_that_was_cut_or_changed_is_refused(tables, data):
     stream = tables.encode(smooth(7, (5, 6)))
@@ -169,27 +175,29 @@ def test_tables_are_saved_and_loaded_with_the_same_bytes(tables, tmp_path):
 
 
 def test_files_that_are_no_tables_are_refused_by_name(tmp_path):
-    from safetensors.numpy import save_file
+    from safetensors.numpy import load_file, save_file
 
     said = {"lexel": '{"lexel.coding": 1}'}
-    table = np.ones((4, 4, 4, 3), np.uint16)
+    TABLES["levels"].save(tmp_path / "whole.safetensors")
+    whole = load_file(tmp_path / "whole.safetensors")
     wrong = {
         "absent": None,
         "empty": b"",
-        "unnamed": {"frequencies.0": table},
-        "newer": ({"frequencies.0": table}, {"lexel": '{"lexel.coding": 2}'}),
-        "narrow": ({"frequencies.0": table[:3]}, said),
-        "zero": ({"frequencies.0": table * np.uint16(0)}, said),
+        "unnamed": (whole, None),
+        "newer": (whole, {"lexel": '{"lexel.coding": 2}'}),
+        "narrow": (whole | {"frequencies.0": whole["frequencies.0"][:3]}, said),
+        "zero": (whole | {"frequencies.0": whole["frequencies.0"] * np.uint16(0)}, said),
+        "floats": (whole | {"frequencies.0": whole["frequencies.0"].astype(np.float32)}, said),
+        "scalar": (whole | {"frequencies.0": np.array(1, np.uint16)}, said),
+        "weightless": ({name: x for name, x in whole.items() if name != "spread"}, said),
+        "short": (whole | {"centre": whole["centre"][:, 1:]}, said),
+        "both": (whole | {"groups": GROUPS.astype(np.uint16)}, said),
         "none": ({"groups": np.array([0, 1], np.uint16)}, said),
-        "floats": ({"frequencies.0": table.astype(np.float32)}, said),
-        "scalar": ({"frequencies.0": np.array(1, np.uint16)}, said),
     }
     for name, content in wrong.items():
         path = tmp_path / f"{name}.safetensors"
         if isinstance(content, bytes):
             path.write_bytes(content)
-        elif isinstance(content, dict):
-            save_file(content, path)
         elif content is not None:
             save_file(content[0], path, metadata=content[1])
         with pytest.raises(LoadError, match=f"{name}.safetensors: .*tables of codes"):

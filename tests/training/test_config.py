@@ -114,11 +114,22 @@ def test_a_fault_says_what_would_be_right(before, after, says, wrong):
         ("down = 8", "down = 32\nside = 1", "model.side: is no setting"),
         ("side = 64", "side = 60", "crops: must have a side that is a multiple of down = 8"),
         ("weight = 0.0", "weight = -1.0", "discriminator.weight: must be greater than or equal to 0, is -1.0"),
-        ('kind = "vqvae"', 'kind = "gan"', "model.kind: must be 'vqvae', 'autoencoder' or 'vae', is \"gan\""),
+        (
+            'kind = "vqvae"',
+            'kind = "gan"',
+            "model.kind: must be 'vqvae', 'autoencoder', 'vae' or 'diffusion', is \"gan\"",
+        ),
     ],
 )
 def test_a_fault_of_a_tokenizer_says_what_would_be_right(before, after, says, wrong):
     assert any(says in said for said in wrong((before, after), task="tokenizer"))
+
+
+@pytest.mark.parametrize(("before", "says"), [("ssim = 0.0", "loss"), ("weight = 0.0", "discriminator")])
+def test_diffusion_learns_no_pixels_and_is_judged_by_none(before, says, wrong):
+    name = before.partition(" ")[0]
+    said = wrong(('kind = "vqvae"', 'kind = "diffusion"'), (before, f"{name} = 1.0"), task="tokenizer")
+    assert any(f"{says}: must have" in one for one in said)
 
 
 def test_what_makes_codes_and_how_large_cells_are_is_written_down(tmp_path):

@@ -64,6 +64,20 @@ def test_what_does_not_touch_the_weights_may_change_in_the_middle(folder):
     assert begin(folder) is True
 
 
+def test_chunks_of_a_run_with_a_judge_may_not_change(tmp_path):
+    folder = Folder(new("tokenizer", tmp_path / "mine"))
+    begin(folder)
+    checkpoint(folder)
+    change(folder, "chunk = 0", "chunk = 8")
+    assert begin(folder) is True
+    change(folder, "weight = 0.0", "weight = 0.1")
+    begin(folder, overwrite=True)
+    checkpoint(folder)
+    change(folder, "chunk = 8", "chunk = 4")
+    with pytest.raises(BadArguments, match=r"run\.chunk: was 8, is 4"):
+        begin(folder)
+
+
 def test_a_run_of_other_settings_or_data_is_refused_with_the_difference(folder):
     begin(folder)
     checkpoint(folder)

@@ -8,10 +8,12 @@ import signal
 
 import pytest
 import torch
+from evals.test_perceptual import weights
+from safetensors.torch import save_file
 from training.shapes import begin, change, draw, told
 
 from lexel.drawing.terminal import console
-from lexel.errors import BadArguments, DataError, TrainingError
+from lexel.errors import BadArguments, DataError, LoadError, TrainingError
 from lexel.loading.load import load
 from lexel.pictures.read import read
 from lexel.settings import Settings
@@ -121,6 +123,26 @@ def test_a_vocabulary_of_vectors_has_their_scale(shapes, tmp_path):
     data = model.tokenize(read([shapes / "red-bar-blue.png"]), scaled=True).data
     assert data.shape == (25, 8)
     assert "| this vocabulary | — |" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_perceptual_loss_takes_the_files_that_are_said(shapes, tmp_path):
+    features, lin = weights("alex")
+    folder = begin(
+        "tokenizer", tmp_path / "mine", shapes, perceptual=0.5, trunk="files/t.safetensors", lin="files/l.safetensors",
+        epochs=0.5, kind="autoencoder", **CELLS,
+    )  # fmt: skip
+    with pytest.raises(LoadError, match=r"t\.safetensors"):
+        go(folder)
+    (folder / "files").mkdir()
+    save_file(features, folder / "files" / "t.safetensors")
+    save_file(lin, folder / "files" / "l.safetensors")
+    go(folder)
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert next(line for line in lines if "loss" in line)["perceptual"] > 0
+    assert 'trunk = "t.safetensors"' in (folder / "README.md").read_text(encoding="utf-8")
+    change(folder / "mine.toml", trunk="")
+    with pytest.raises(BadArguments, match="a perceptual loss needs a network"):
+        go(folder, overwrite=True)
 
 
 def test_what_makes_no_codes_is_refused_before_anything_begins(shapes, tmp_path):

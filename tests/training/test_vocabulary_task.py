@@ -89,6 +89,16 @@ def test_chunks_change_nothing_but_the_memory():
     assert torch.allclose(codebook, same, atol=1e-5)
 
 
+def test_codes_are_found_in_full_precision_where_the_rest_is_not():
+    made, seen = task(model(quantizer="simvq(4, codebook_size=16)")), []
+    made.model.image.quantizer.register_forward_pre_hook(
+        lambda module, given: seen.append((given[0].dtype, torch.is_autocast_enabled("cpu")))
+    )
+    settings = Settings(steps=1, precision="bfloat16")
+    update(made, loader()[0], adamw(made.module, settings), settings, 0)
+    assert seen == [(torch.float32, False)]
+
+
 def test_codes_are_watched_once_enough_were_seen():
     made = task(model(quantizer=AVERAGES))
     told = []

@@ -103,7 +103,8 @@ class ChannelNorm(torch.nn.Module):
     def forward(self, x: Float[torch.Tensor, "b C h w"]) -> Float[torch.Tensor, "b C h w"]:
         """x ÷ √(mean over channels of x² + 10⁻⁶) · weight."""
         rows = x.permute(0, 2, 3, 1)
-        return F.rms_norm(rows, (rows.shape[-1],), self.weight, EPS).permute(0, 3, 1, 2)
+        weight = self.weight.to(rows.dtype)  # under autocast the rows are narrower, and one kernel takes both
+        return F.rms_norm(rows, (rows.shape[-1],), weight, EPS).permute(0, 3, 1, 2)
 
 
 class LightBlock(torch.nn.Module):

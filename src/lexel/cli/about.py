@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from lexel.pipelines.registry import Method
 
 
+AFTER_CODES = """\
+lexel tokenize photo.jpg --with lexel/photo-fsq -o codes.safetensors
+lexel detokenize codes.safetensors -o back/
+lexel sample -n 4 -o new/
+lexel new tokenizer mytok --quantizer "fsq(8, 5, 5, 5)" --down 8"""
+
+
 def methods(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="One method; without it, all of them.")] = None,
     as_json: Json = False,
@@ -80,7 +87,7 @@ def doctor(as_json: Json = False) -> int:
 
 def demo(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help='A method, "emoji" or "train"; without it, a tour.')
+        str | None, typer.Argument(metavar="NAME", help='A method, "emoji", "codes" or "train"; without it, a tour.')
     ] = None,
     picture: Annotated[str | None, typer.Argument(metavar="PICTURE", help="Yours; without it, one of ours.")] = None,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the page.")] = Path("demo"),
@@ -93,14 +100,16 @@ def demo(
     lexel demo tome
     lexel demo quadtree photo.jpg -o mine/
     lexel demo emoji
+    lexel demo codes
     lexel demo train
 
     Needs no network and no pictures of yours: eight free photographs come with lexel. The page is DIR/index.html;
-    the tour ends with a comparison, DIR/report.html. "emoji" looks for drawings by words with a toy model, and "train"
-    trains one of your own on 200 drawings in two minutes; both need the extra "torch".
+    the tour ends with a comparison, DIR/report.html. "emoji" looks for drawings by words with a toy model, "codes"
+    makes codes of photographs, photographs of codes, and pictures that nobody took, and "train" trains a model of your
+    own on 200 drawings in two minutes; these need the extra "torch".
     """
-    if name in ("emoji", "train"):
-        return (_emoji if name == "emoji" else _train)(output, as_json=as_json)
+    if name in OTHERS:
+        return OTHERS[name](output, as_json=as_json)
     from lexel.cli.tour import Row, compared, one_method, tour
     from lexel.disk import commit_bytes
     from lexel.drawing.terminal import console, escaped, preview, table
@@ -142,6 +151,29 @@ def _emoji(output: Path, *, as_json: bool) -> int:
     table(console(settings(), sys.stdout), toy.Found.COLUMNS, [one.cells() for one in found])
     said = f"\nThe drawings lie in {escaped(str(written))}. A toy found them: {TOYS[toy.MODEL]}."
     console(settings(), sys.stderr).print(said, soft_wrap=True)
+    return 0
+
+
+def _codes(output: Path, *, as_json: bool) -> int:
+    """Photographs through the vocabularies that come with lexel, and pictures that nobody took."""
+    from lexel.cli import codes
+    from lexel.disk import commit_bytes
+    from lexel.drawing.terminal import console, escaped, progress, table
+    from lexel.settings import settings
+
+    talk, written, report = console(settings(), sys.stderr), output / "codes.html", output / "codes-report.html"
+    with progress(talk, codes.STEPS, noun="steps") as advance:
+        shown = codes.show(lambda: advance(1))
+    commit_bytes(written, codes.page(shown).encode())
+    with progress(talk, None, noun="ways") as advance:
+        codes.compared(lambda way: advance(1)).save(report)
+    if as_json:
+        document = {"page": str(written), "report": str(report), "rows": [one.document() for one in shown.kept]}
+        print(json.dumps(document, indent=2))
+        return 0
+    table(console(settings(), sys.stdout), codes.Kept.COLUMNS, [one.cells() for one in shown.kept], right=range(2, 7))
+    pages = f"The pictures lie in {escaped(str(written))}, beside JPEG, WebP and k-means in {escaped(str(report))}."
+    talk.print(f"\n{pages} Then try:\n\n{AFTER_CODES}", soft_wrap=True)
     return 0
 
 
@@ -225,3 +257,6 @@ def _print(*blocks: str) -> None:
     for block in filter(None, blocks):
         results.print("\n".join(map(escaped, block.splitlines())), soft_wrap=True)
         results.print()
+
+
+OTHERS = {"emoji": _emoji, "codes": _codes, "train": _train}

@@ -6,7 +6,7 @@
 
 Tables are whole numbers, so that no rounding of another machine can lose the thread. Contexts that were rarely seen
 lean on shorter ones, and every symbol stays possible everywhere. All cells of one symbol are coded before the next
-symbol; the reader takes the cells of a line at once. `contexts.py` says which symbols and which neighbours.
+symbol; the reader takes the cells of a line at once. `contexts.py` and `prediction.py` say what stands beside.
 
     bytes   1 or 2  1 or 2  …
             height  width   symbols, by asymmetric numeral systems (Duda 2009, arXiv 0902.0271): a stack, of which the
@@ -26,7 +26,8 @@ import numpy as np
 
 from lexel.disk import commit_bytes
 from lexel.errors import BadArguments, LoadError, TokensError
-from lexel.measures.contexts import Cells, Spelling
+from lexel.measures.contexts import Cells, Groups, Spelling
+from lexel.measures.prediction import Prediction
 from lexel.shapes import Array, Float, Int, Num
 
 MOST = 1 << 62  # codes: they are int64
@@ -39,6 +40,7 @@ SIDE = (1 << 15) - 1  # the longest side of a raster in a stream
 BOTTOM = 1 << 24  # of the stack; as fine as the coder's frequencies, below which symbols cost nothing
 AT_ONCE = 1 << 22  # frequencies that are unfolded for the coder
 BROKEN = "not a whole stream of codes of these tables"
+WEIGHTS = ("centre", "spread", "bounds")  # of a prediction
 FORMAT, KEY = 1, "lexel"  # of the file, and its one metadata key
 
 
@@ -47,6 +49,7 @@ class Tables:
     """Frequencies of the symbols of codes, each given what stands beside it.
 
     frequencies   a table for each symbol, uint16 `[…contexts, L]`, from 1; they count relative to their sum
+    judged        what chooses the row of a table
     groups        of each code of a learned codebook, uint16; None where the symbols are levels
 
         tables = Tables.fit(rasters, (8, 8, 8, 5, 5))
@@ -54,6 +57,7 @@ class Tables:
     """
 
     frequencies: tuple[Num[Array, "... _"], ...]
+    judged: Prediction | Groups
     groups: Num[Array, "K"] | None = None
 
     @classmethod
@@ -74,8 +78,9 @@ class Tables:
             raise BadArguments(f"these are no 2 to {LARGEST} groups of {tuple(levels)} codes")
         spelling = Spelling(tuple(levels)) if groups is None else Spelling.of_groups(groups)
         seen = [spelling.spelled(raster) for raster in rasters]
-        tables = tuple(_counted(spelling, seen, d) for d in range(len(spelling.sizes)))
-        return cls(tables, None if groups is None else groups.astype(np.uint16))
+        judged = Prediction.fit(seen, spelling.sizes) if groups is None else Groups(spelling.sizes)
+        tables = tuple(_counted(judged, seen, d, size) for d, size in enumerate(spelling.sizes))
+        return cls(tables, judged, None if groups is None else groups.astype(np.uint16))
 
     def encode(self, raster: Num[Array, "h w"]) -> bytes:
         """The stream of a raster: what `bits` says, and 8 bytes more at most, or 10 for sides of 128 codes and more.
@@ -130,10 +135,10 @@ class Tables:
     def bits(self, raster: Num[Array, "h w"]) -> float:
         """Bits of the raster by these frequencies, its cross-entropy. Raises `TokensError` for no raster of codes."""
         cells = self._spelling.spelled(raster)
-        at = np.indices(raster.shape).reshape(2, -1)
+        at = cells.all
         total = 0.0
         for d, table in enumerate(self.frequencies):
-            context = self._spelling.contexts(cells, d, at)
+            context = self.judged.contexts(cells, d, at)
             share = table[(*context, cells.symbol(at, d))] / table.sum(axis=-1, dtype=np.int64)[context]
             total -= float(np.log2(share).sum())
         return total + 0.0  # no −0.0
@@ -143,8 +148,11 @@ class Tables:
         from safetensors.numpy import save
 
         tensors = {f"frequencies.{d}": table for d, table in enumerate(self.frequencies)}
-        groups = {} if self.groups is None else {"groups": self.groups}
-        commit_bytes(path, save(tensors | groups, metadata={KEY: json.dumps({"lexel.coding": FORMAT})}))
+        if isinstance(self.judged, Prediction):
+            tensors |= {name: getattr(self.judged, name) for name in WEIGHTS}
+        elif self.groups is not None:
+            tensors["groups"] = self.groups
+        commit_bytes(path, save(tensors, metadata={KEY: json.dumps({"lexel.coding": FORMAT})}))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Tables":
@@ -158,8 +166,12 @@ class Tables:
                 known = json.loads((file.metadata() or {})[KEY])["lexel.coding"] == FORMAT
                 stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
             groups = stored.pop("groups", None)
-            tables = cls(tuple(stored[f"frequencies.{d}"] for d in range(len(stored))), groups)
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
+            weights = [] if groups is not None else [stored.pop(name) for name in WEIGHTS]
+            made = tuple(stored[f"frequencies.{d}"] for d in range(len(stored)))
+            sizes = tuple(table.shape[-1] for table in made)
+            judged = Groups(sizes) if groups is not None else Prediction(sizes, *weights)
+            tables = cls(made, judged, groups)
+        except (SafetensorError, OSError, KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
             raise LoadError(f"not tables of codes ({type(error).__name__})", subject=str(path)) from error
         if not known or not tables._fit_together():
             raise LoadError("tables of codes of another form", subject=str(path))
@@ -179,20 +191,26 @@ class Tables:
 
     def _rows(self, cells: Cells, d: int, at: Int[Array, "2 N"]) -> Float[Array, "N L"]:
         """The frequencies of symbol `d` in these cells; whole numbers below 2¹⁶, that float32 holds exactly."""
-        rows: Array = self.frequencies[d][self._spelling.contexts(cells, d, at)].astype(np.float32)
+        rows: Array = self.frequencies[d][self.judged.contexts(cells, d, at)].astype(np.float32)
         return rows
 
     def _fit_together(self) -> bool:
         """Whether tables from a file are such as `fit` makes."""
-        if self.groups is not None and not (self.groups.dtype == np.uint16 and _are_groups(self.groups)):
+        sizes = tuple(table.shape[-1] for table in self.frequencies)
+        if isinstance(self.judged, Prediction):
+            blank = Prediction.fit([], sizes) if _are_levels(sizes) else None
+            if blank is None or not all(_alike(getattr(self.judged, x), getattr(blank, x)) for x in WEIGHTS):
+                return False
+        elif self.groups is None or self.groups.dtype != np.uint16 or not _are_groups(self.groups):
             return False
-        if self.groups is None and not _are_levels([table.shape[-1] for table in self.frequencies if table.ndim]):
-            return False
-        sizes = self._spelling.sizes
-        return len(sizes) == len(self.frequencies) and all(
-            table.dtype == np.uint16 and table.shape == (*self._spelling.shape(d), sizes[d]) and table.min() > 0
+        return self._spelling.sizes == sizes and all(
+            table.dtype == np.uint16 and table.shape == (*self.judged.shape(d), sizes[d]) and table.min() > 0
             for d, table in enumerate(self.frequencies)
         )
+
+
+def _alike(a: Num[Array, "..."], b: Num[Array, "..."]) -> bool:
+    return a.shape == b.shape and a.dtype == b.dtype
 
 
 def _are_levels(levels: Sequence[int]) -> bool:
@@ -207,13 +225,13 @@ def _are_groups(groups: Num[Array, "K"]) -> bool:
     return bool(count.min() > 0 and count.max() <= MEMBERS)
 
 
-def _counted(spelling: Spelling, seen: Sequence[Cells], d: int) -> Num[Array, "*contexts L"]:
+def _counted(judged: Prediction | Groups, seen: Sequence[Cells], d: int, size: int) -> Num[Array, "*contexts L"]:
     """The table of symbol `d`: shares of each context, leaning on those of the context without its last part."""
-    size, shape = spelling.sizes[d], spelling.shape(d)
+    shape = judged.shape(d)
     count = np.zeros((*shape, size), np.int64)
     for cells in seen:
-        at = np.indices(cells.inside.shape[:2]).reshape(2, -1)
-        np.add.at(count, (*spelling.contexts(cells, d, at), cells.symbol(at, d)), 1)
+        at = cells.all
+        np.add.at(count, (*judged.contexts(cells, d, at), cells.symbol(at, d)), 1)
     share: Array = np.full(size, 1 / size)
     for depth in range(len(shape) + 1):
         here = count.sum(axis=tuple(range(depth, len(shape))))

@@ -1,15 +1,12 @@
-"""What stands beside a code: how codes are spelled as symbols, and the neighbours that each symbol is judged by.
+"""What stands beside a code: how codes are spelled as symbols, and the neighbours by which a symbol is judged.
 
-┌────┬────┬────┐
-│    │ up │ ur │    cells left of and above a cell are known when it is decoded, and the one above to the right,
-├────┼────┼────┘    too, where lines of cells run steeply down to the left: column + 2·row is the same in each
-│ le │ ▓▓ │
-└────┴────┘
+    levels    of FSQ: each is a symbol; `prediction.py` says by what it is judged
+    groups    of a learned codebook: the group of a code is a symbol, judged by that of the left, the upper and, in
+              thirds, the upper right cell. The member of the group is another, judged by the group and by the member
+              in the first of these cells that is of the same group
 
-levels    of FSQ: each is a symbol. Its contexts: the same level of the left, the upper and, in thirds, the upper
-          right cell
-groups    of a learned codebook: the group is a symbol, with contexts as a level has. The member of the group is
-          another: its contexts are the group, and the member in the first neighbour of the same group
+All cells of a symbol are coded before the next symbol. Cells left of and above a cell are known when it is decoded, and
+the one above to the right, too: column + 2·row is the same in all cells that are decoded together.
 """
 
 from collections.abc import Iterator
@@ -21,7 +18,9 @@ import numpy as np
 from lexel.errors import TokensError
 from lexel.shapes import Array, Float, Int, Num
 
-LEFT, UP, UPPER_RIGHT = (0, -1), (-1, 0), (-1, 1)
+LEFT, UP, UPPER_RIGHT, UPPER_LEFT, HERE = (0, -1), (-1, 0), (-1, 1), (-1, -1), (0, 0)
+BEFORE = (LEFT, UP, UPPER_RIGHT, UPPER_LEFT)  # known when a cell is decoded
+AFTER = ((0, 1), (1, 0), (1, 1), (1, -1))
 THIRDS = 3
 
 
@@ -63,9 +62,9 @@ class Spelling:
         return cells
 
     def blank(self, height: int, width: int) -> "Cells":
-        """Cells to be filled. Beyond the edge stands a symbol that no cell has."""
-        padded = np.empty((height + 1, width + 2, len(self.sizes)), np.int64)
-        padded[...] = self.sizes
+        """Cells to be filled. Beyond the edge stands the middle level, or a group that no cell has."""
+        padded = np.empty((height + 2, width + 2, len(self.sizes)), np.int64)
+        padded[...] = np.array(self.sizes) // 2 if self.members is None else self.sizes
         return Cells(padded)
 
     def raster(self, cells: "Cells") -> Int[Array, "h w"]:
@@ -80,34 +79,27 @@ class Spelling:
             raise TokensError("symbols that no code has")
         return raster
 
-    def shape(self, d: int) -> tuple[int, ...]:
-        """How many of each context symbol `d` has, the nearest first."""
-        size = self.sizes[d]
-        return (self.sizes[0], size + 1) if self.members and d else (size + 1, size + 1, THIRDS + 1)
-
-    def contexts(self, cells: "Cells", d: int, at: Int[Array, "2 N"]) -> tuple[Int[Array, "N"], ...]:
-        """The contexts of symbol `d` in the cells `at` (rows, columns)."""
-        size = self.sizes[d]
-        beside = [cells.symbol(at, d, offset) for offset in (LEFT, UP, UPPER_RIGHT)]
-        if not (self.members and d):
-            left, up, upper_right = beside
-            return left, up, upper_right * THIRDS // size
-        group, near = cells.symbol(at, 0), np.full(at.shape[1], size)
-        for member, offset in zip(reversed(beside), (UPPER_RIGHT, UP, LEFT), strict=True):
-            near = np.where(cells.symbol(at, 0, offset) == group, member, near)
-        return group, near
-
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """A raster of symbols, with a row above and a column at each side that are no cells."""
+    """A raster of symbols in a frame of one, which are no cells."""
 
-    padded: Int[Array, "h1 w2 D"]
+    padded: Int[Array, "h2 w2 D"]
 
     @property
     def inside(self) -> Int[Array, "h w D"]:
         """The cells, a view."""
-        return self.padded[1:, 1:-1]
+        return self.padded[1:-1, 1:-1]
+
+    @property
+    def all(self) -> Int[Array, "2 N"]:
+        """Rows and columns of all cells, row by row."""
+        return np.indices(self.inside.shape[:2]).reshape(2, -1)
+
+    def around(self, at: Int[Array, "2 N"], offsets: Int[Array, "P 2"]) -> Int[Array, "N P D"]:
+        """All symbols of the cells that stand so many rows and columns from `at`."""
+        found: Array = self.padded[at[0][:, None] + (1 + offsets[:, 0]), at[1][:, None] + (1 + offsets[:, 1])]
+        return found
 
     def symbol(self, at: Int[Array, "2 N"], d: int, offset: tuple[int, int] = (0, 0)) -> Int[Array, "N"]:
         """Symbol `d` of the cells that stand so many rows and columns from `at`."""
@@ -120,6 +112,31 @@ class Cells:
         for line in range(width + 2 * (height - 1) if height and width else 0):
             rows = np.arange(max(0, (line - width) // 2 + 1), min(height - 1, line // 2) + 1)
             yield np.stack([rows, line - 2 * rows])
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The contexts of group and member.
+
+    sizes   how many groups there are, and members in the largest
+    """
+
+    sizes: tuple[int, ...]
+
+    def shape(self, d: int) -> tuple[int, ...]:
+        """How many contexts symbol `d` has of each kind, the nearest first."""
+        groups, members = self.sizes
+        return (groups, members + 1) if d else (groups + 1, groups + 1, THIRDS + 1)
+
+    def contexts(self, cells: Cells, d: int, at: Int[Array, "2 N"]) -> tuple[Int[Array, "N"], ...]:
+        """The contexts of symbol `d` in the cells `at` (rows, columns)."""
+        left, up, upper_right = (cells.symbol(at, 0, offset) for offset in (LEFT, UP, UPPER_RIGHT))
+        if d == 0:
+            return left, up, upper_right * THIRDS // self.sizes[0]
+        group, near = cells.symbol(at, 0), np.full(at.shape[1], self.sizes[1])
+        for beside, offset in ((upper_right, UPPER_RIGHT), (up, UP), (left, LEFT)):
+            near = np.where(beside == group, cells.symbol(at, 1, offset), near)
+        return group, near
 
 
 def groups_of(codebook: Float[Array, "K D"], count: int) -> Int[Array, "K"]:

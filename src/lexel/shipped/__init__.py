@@ -1,10 +1,11 @@
-"""What comes with lexel to try it offline: a toy model, and drawings that it knows.
+"""What comes with lexel to try it offline: small models, and drawings that the toy among them knows.
 
     emoji-demo/      lexel/emoji-demo: card, settings, words, weights in float16
+    photo-fsq/ …     lexel/photo-fsq, photo-vq, photo-vae, photo-prior: card, settings, weights, tables of streams
     drawings.webp    200 drawings of 64 × 64, twenty a row
     drawings.json    their names in that order, and label and tags of each in three languages
 
-Whose they are and under which licence stands in `LICENCES.md` beside them, how they were made in `recipes/emoji-demo`.
+Whose they are and under which licence stands in `LICENCES.md` beside them, how they were made in `recipes/`.
 """
 
 from pathlib import Path

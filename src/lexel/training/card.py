@@ -9,7 +9,7 @@ Nothing in it names this machine: of the data it gives a digest and the licence 
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -194,7 +194,7 @@ def _settings(config: Config) -> str:
     said, lines = config.model_dump(), [f"task = {json.dumps(config.task)}"]
     for name, table in tomllib.loads(template(config.task)).items():  # in its order
         if name not in HIDDEN:
-            values = {key: _model(said[name][key]) if key == "start" else said[name][key] for key in table}
+            values = {key: PUBLIC.get(key, _same)(said[name][key]) for key in table}
             lines += ["", f"[{name}]", *(f"{key} = {json.dumps(values[key], ensure_ascii=False)}" for key in table)]
     return "\n".join(lines)
 
@@ -202,6 +202,18 @@ def _settings(config: Config) -> str:
 def _model(name: str) -> str:
     """A model's public name; of a path its last part."""
     return Path(name).name if name.startswith(PATHS) else name
+
+
+def _same(value: object) -> object:
+    return value
+
+
+# Settings that may name a path of this machine, and what of it anybody may read.
+PUBLIC: dict[str, Callable[[str], object]] = {
+    "start": _model,
+    "trunk": lambda path: Path(path).name,
+    "lin": lambda path: Path(path).name,
+}
 
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

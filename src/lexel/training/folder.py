@@ -19,9 +19,10 @@ from pathlib import Path
 from lexel.disk import commit_bytes
 from lexel.errors import BadArguments
 from lexel.training import card, state
-from lexel.training.sections import Config
+from lexel.training.sections import Config, Tokenizer
 
-# What may be changed in the middle of a run, because the weights do not depend on it.
+# What may be changed in the middle of a run, because the weights do not depend on it. A judge's weight is chosen for
+# each chunk, so that with one they do depend on that.
 FREE = {"card.licence", "card.description", "data.source", "data.licence", "data.description"} | {
     f"run.{name}" for name in ("chunk", "device", "save_every", "keep")
 }
@@ -122,7 +123,8 @@ class Folder:
 def _decisive(config: Config, train: str, held_out: str) -> Mapping[str, object]:
     """Everything that the weights depend on, by name."""
     said: dict[str, object] = {"task": config.task, "data": train, "held out": held_out}
+    free = FREE - {"run.chunk"} if isinstance(config, Tokenizer) and config.discriminator.weight else FREE
     for section, table in config.model_dump(mode="json").items():
         if isinstance(table, dict):
-            said |= {name: value for key, value in table.items() if (name := f"{section}.{key}") not in FREE}
+            said |= {name: value for key, value in table.items() if (name := f"{section}.{key}") not in free}
     return said

@@ -14,6 +14,7 @@ from lexel.autoencoders._continuous import Continuous, Scaling, Variational
 from lexel.autoencoders._discrete import Discrete
 from lexel.autoencoders._light import FOLD, Light
 from lexel.autoencoders.autoencoder import PlainAutoencoder, PlainConfig
+from lexel.autoencoders.diffusion import DiffusionAutoencoder, DiffusionConfig
 from lexel.autoencoders.vae import VAE, VAEConfig
 from lexel.autoencoders.vqvae import VQVAE, VQVAEConfig
 from lexel.errors import BadArguments
@@ -65,18 +66,24 @@ def vqvae(sizes: LightSizes, quantizer: str, *, seed: int) -> Discrete:
     return Discrete(network, preparation=convolutional(sizes.edge, sizes.down))
 
 
-def continuous(sizes: LightSizes, kind: Literal["autoencoder", "vae"], channels: int, *, seed: int) -> Continuous:
+def continuous(
+    sizes: LightSizes, kind: Literal["autoencoder", "vae", "diffusion"], channels: int, *, seed: int
+) -> Continuous:
     """Vectors of so many channels; those of a VAE can be drawn."""
-    preparation = convolutional(sizes.edge, sizes.down)
+    light, preparation = sizes.light, convolutional(sizes.edge, sizes.down)
     with seeded(seed, "weights"):
         if kind == "vae":
-            return Variational(VAE(VAEConfig(light=sizes.light, channels=channels)), preparation=preparation)
-        network = PlainAutoencoder(PlainConfig(light=sizes.light, channels=channels))
-        return Continuous(network, preparation=preparation)
+            return Variational(VAE(VAEConfig(light=light, channels=channels)), preparation=preparation)
+        if kind == "diffusion":
+            diffusion = DiffusionAutoencoder(DiffusionConfig(light=light, channels=channels))
+            return Continuous(diffusion, preparation=preparation)
+        return Continuous(PlainAutoencoder(PlainConfig(light=light, channels=channels)), preparation=preparation)
 
 
 def last_layer(model: Autoencoder) -> torch.Tensor:
     """The weights that make the pixels."""
+    if isinstance(model.image, DiffusionAutoencoder):
+        return model.image.denoiser.conv_out.weight
     assert isinstance(model.image, VQVAE | VAE | PlainAutoencoder)
     return model.image.decoder.conv_out.weight
 
@@ -87,7 +94,7 @@ def measure_scale(model: Autoencoder, pictures: Pairs) -> None:
     Of the first 256 pictures that can be read. Nothing happens to a model of codes.
     """
     network = model.image
-    if not isinstance(network, VAE | PlainAutoencoder):
+    if not isinstance(network, VAE | PlainAutoencoder | DiffusionAutoencoder):
         return
     some = (picture for _, picture in islice(readable(pictures), LOOKED_AT))
     latents = model.tokenize(some).data.astype("float64")

@@ -69,7 +69,7 @@ class Weights:
         if min(*weights, self.divergence) < 0 or not any(weights):
             raise BadArguments(f"weights of losses are 0 or more, and one of them is more, not {weights}")
         if self.perceptual and self.network is None:
-            raise BadArguments("a perceptual loss needs a network with its weights")
+            raise BadArguments("a perceptual loss needs a network with its weights", hint="loss.trunk and loss.lin")
 
     def terms(
         self, painted: Float[torch.Tensor, "b 3 H W"], wanted: Float[torch.Tensor, "b 3 H W"]

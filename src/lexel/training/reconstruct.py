@@ -14,6 +14,7 @@ from typing import TypeAlias
 from lexel.autoencoders._autoencoder import Autoencoder, MapNetwork
 from lexel.autoencoders._continuous import Continuous
 from lexel.autoencoders._discrete import Discrete
+from lexel.autoencoders.diffusion import DiffusionAutoencoder
 from lexel.autoencoders.vae import VAE, divergence, drawn
 from lexel.errors import BadArguments
 from lexel.measures.codes import usage
@@ -99,6 +100,9 @@ class ReconstructionTask:
 
     def bounds(self, batch: Batch) -> Bounds:
         """Every picture can be learned by heart; blind is who paints all of them in one colour, mean or median."""
+        if isinstance(self._network, DiffusionAutoencoder):  # who says that nothing moves
+            still = torch.stack([1 + pixels.square().mean() for pixels in batch.pixels]).mean()
+            return Bounds(0.0, float(self._weights.l2 * still))
         flat = torch.cat([pixels.flatten(1) for pixels in batch.pixels], dim=1)
         colors = [flat.mean(dim=1), flat.median(dim=1).values]
         return Bounds(0.0, min(self._blind(batch, color[:, None, None]) for color in colors))
@@ -140,6 +144,8 @@ class ReconstructionTask:
             mean, log_variance = network.posterior(pixels)
             cost = divergence(mean, log_variance).sum() / pixels.numel()
             return network.decode(drawn(mean, log_variance)), {"divergence": self._weights.divergence * cost}, None
+        if isinstance(network, DiffusionAutoencoder):  # what is wrong is a velocity, said as if it were of pixels
+            return pixels + network.missed(pixels), {}, None
         return network.decode(network.encode(pixels)), {}, None
 
     def _quantized(
@@ -149,7 +155,8 @@ class ReconstructionTask:
         assert isinstance(self.model, Discrete)
         rows = latents.permute(0, 2, 3, 1)
         vectors = rows.flatten(0, 2).float()
-        made = self.model.image.quantizer(vectors)
+        with torch.autocast(vectors.device.type, enabled=False):  # bfloat16 would not tell near codes apart
+            made = self.model.image.quantizer(vectors)
         found = made.quantized.to(latents.dtype).view(rows.shape).permute(0, 3, 1, 2)
         return found, (vectors.detach(), made.codes), made.losses
 

@@ -100,7 +100,7 @@ class Model(Section):
 class Vocabulary(Section):
     """An autoencoder. A cell of `down` pixels a side becomes a code, or a vector of `channels` numbers."""
 
-    kind: Literal["vqvae", "autoencoder", "vae"]
+    kind: Literal["vqvae", "autoencoder", "vae", "diffusion"]
     quantizer: Annotated[str, Field(min_length=1)]
     channels: Count
     down: Literal[4, 8, 16, 32]
@@ -129,6 +129,9 @@ class Loss(Section):
     frequency: Weight
     ssim: Weight
     ms_ssim: Weight
+    perceptual: Weight
+    trunk: str
+    lin: str
     divergence: Weight
 
 
@@ -245,6 +248,23 @@ class Tokenizer(Section):
         if model is not None and crops.side % model.down:
             raise ValueError(f"have a side that is a multiple of down = {model.down}")
         return crops
+
+    @pydantic.field_validator("loss")
+    @classmethod
+    def _of_velocities(cls, loss: Loss, info: "ValidationInfo") -> Loss:
+        model = info.data.get("model")
+        pixels = (loss.frequency, loss.ssim, loss.ms_ssim, loss.perceptual)
+        if model is not None and model.kind == "diffusion" and any(pixels):
+            raise ValueError("have l1 and l2 alone where kind is diffusion: what it learns are no pixels")
+        return loss
+
+    @pydantic.field_validator("discriminator")
+    @classmethod
+    def _of_pixels(cls, discriminator: Discriminator, info: "ValidationInfo") -> Discriminator:
+        model = info.data.get("model")
+        if model is not None and model.kind == "diffusion" and discriminator.weight:
+            raise ValueError("have weight = 0 where kind is diffusion: what it learns are no pixels")
+        return discriminator
 
 
 Config = Contrastive | Masked | Finetune | Tokenizer

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lexel.autoencoders._autoencoder import Autoencoder
 from lexel.errors import BadArguments
+from lexel.evals.perceptual import LPIPS
 from lexel.needs import torch
 from lexel.training import light
 from lexel.training.crops import Several, Squares
@@ -26,7 +27,7 @@ def job(config: Tokenizer, home: Path, data: Data, device: torch.device) -> Job[
 
     Raises `BadArguments` for a quantizer that there is not, and for losses that do not go together.
     """
-    model, weights = _new(config).to(device), _weights(config)
+    model, weights = _new(config).to(device), _weights(config, home, device)
     train = Several(data.train, config.crops.each, config.model.edge)
     loader, few = loaders(config, train, Squares(**config.crops.model_dump(exclude={"each"})), unspelled)
     settings, batch = settled(config, len(train))
@@ -54,8 +55,12 @@ def _new(config: Tokenizer) -> Autoencoder:
     return light.continuous(sizes, said.kind, said.channels, seed=seed)
 
 
-def _weights(config: Tokenizer) -> Weights:
-    return Weights(**config.loss.model_dump())
+def _weights(config: Tokenizer, home: Path, device: torch.device) -> Weights:
+    """Raises `LoadError` for a network of LPIPS that cannot be loaded, `BadArguments` where nobody says which."""
+    said = config.loss
+    files = [str(home / Path(file).expanduser()) for file in (said.trunk, said.lin) if file]
+    network = LPIPS(*files).network.to(device) if said.perceptual and len(files) == 2 else None
+    return Weights(**said.model_dump(exclude={"trunk", "lin"}), network=network)
 
 
 def _judging(config: Tokenizer, model: Autoencoder, steps: int, device: torch.device) -> Judging:

@@ -37,9 +37,8 @@ def written(state, folder, first, **more):
 class Steps(Literal):
     """The published network, a call a line."""
 
-    def linear(self, x, name, weight="weight", bias="bias"):
-        matrix = self.state[f"{name}{weight}" if name.endswith("_") else f"{name}.{weight}"]
-        return x @ matrix.flatten(1).T + self.state[f"{name}{bias}" if name.endswith("_") else f"{name}.{bias}"]
+    def linear(self, x, name, joint="."):
+        return x @ self.state[f"{name}{joint}weight"].T + self.state[f"{name}{joint}bias"]
 
     def layer_norm(self, x, name):
         return F.layer_norm(x, x.shape[-1:], self.state[f"{name}.weight"], self.state[f"{name}.bias"])
@@ -52,7 +51,7 @@ class Steps(Literal):
         layer = 0
         while f"{half}.transformer.{layer}.ln_1.weight" in self.state:
             where = f"{half}.transformer.{layer}"
-            y = self.linear(self.layer_norm(x, f"{where}.ln_1"), f"{where}.attn.in_proj_")
+            y = self.linear(self.layer_norm(x, f"{where}.ln_1"), f"{where}.attn.in_proj", "_")
             q, k, v = (part.unflatten(2, (heads, -1)).transpose(1, 2) for part in y.chunk(3, 2))
             weights = (q @ k.transpose(2, 3) / q.shape[3] ** 0.5).softmax(3)
             x = x + self.linear((weights @ v).transpose(1, 2).flatten(2), f"{where}.attn.out_proj")
@@ -239,3 +238,6 @@ def test_tensors_that_are_no_titok_are_refused(tmp_path):
     uneven = bare(state | {"encoder.positional_embedding": torch.zeros(19, 64)}, tmp_path / "uneven")
     with pytest.raises(LoadError, match=r"encoder.positional_embedding has 18 patches, no square"):
         load(uneven)
+    coarser = bare(titok(first=True, patch=16), tmp_path / "coarser")
+    with pytest.raises(LoadError, match="patches of 16 pixels become 8 in its decoder"):
+        load(coarser)

@@ -1,6 +1,6 @@
-"""The autoencoders that lexel trains itself: VQ-VAE, VAE and the plain one, all of the light encoder and decoder.
+"""The autoencoders that lexel trains itself, all of the light encoder: VQ-VAE, VAE, the plain one, diffusion.
 
-config.json    model_type lexel_vqvae, lexel_vae, lexel_autoencoder; the sizes of both halves, a quantizer's text
+config.json    model_type lexel_vqvae, lexel_vae, lexel_autoencoder, lexel_diffusion; sizes, the text of a quantizer
 keys           encoder.levels.0.1.conv1.weight, decoder.…, quantizer.…: ours without the first word
 """
 
@@ -9,9 +9,10 @@ from dataclasses import replace
 from lexel.autoencoders._continuous import Scaling
 from lexel.autoencoders._light import Light
 from lexel.autoencoders.autoencoder import PlainConfig
+from lexel.autoencoders.diffusion import DiffusionConfig
 from lexel.autoencoders.vae import VAEConfig
 from lexel.autoencoders.vqvae import VQVAEConfig
-from lexel.errors import LexelError, LoadError
+from lexel.errors import BadArguments, LexelError, LoadError
 from lexel.loading.detect import Layout, Parts, Shapes
 from lexel.loading.files import JSON, Fields
 from lexel.loading.table import Table
@@ -22,8 +23,10 @@ from lexel.quantizers._quantizer import built
 KEYS = Table.of("""
     image.encoder       encoder
     image.decoder       decoder
+    image.denoiser      denoiser
     image.quantizer     quantizer
 """)
+KINDS: dict[type, str] = {VAEConfig: "lexel_vae", PlainConfig: "lexel_autoencoder", DiffusionConfig: "lexel_diffusion"}
 LEVELS = 6  # at most: cells of 128 pixels
 
 
@@ -47,7 +50,16 @@ def _plain_parts(fields: Fields, shapes: Shapes) -> Parts:
     return _parts(PlainConfig(light=light, channels=channels, scaling=_scaling(fields, channels)), light)
 
 
-def _parts(config: VQVAEConfig | VAEConfig | PlainConfig, light: Light) -> Parts:
+def _diffusion_parts(fields: Fields, shapes: Shapes) -> Parts:
+    light, channels = _light(fields), fields.count("channels", 8)
+    try:
+        config = DiffusionConfig(light=light, channels=channels, scaling=_scaling(fields, channels))
+    except BadArguments as error:
+        raise LoadError(str(error), subject=fields.subject) from error
+    return _parts(config, light)
+
+
+def _parts(config: VQVAEConfig | VAEConfig | PlainConfig | DiffusionConfig, light: Light) -> Parts:
     return Parts(config, None, convolutional(light.edge, light.cell))
 
 
@@ -95,9 +107,8 @@ def _vqvae_settings(parts: Parts) -> dict[str, JSON]:
 
 def _continuous_settings(parts: Parts) -> dict[str, JSON]:
     config = parts.image
-    assert isinstance(config, VAEConfig | PlainConfig)
-    kind = "lexel_vae" if isinstance(config, VAEConfig) else "lexel_autoencoder"
-    said: dict[str, JSON] = {"model_type": kind, "channels": config.channels}
+    assert isinstance(config, VAEConfig | PlainConfig | DiffusionConfig)
+    said: dict[str, JSON] = {"model_type": KINDS[type(config)], "channels": config.channels}
     if config.scaling:
         said |= {"latents_mean": [*config.scaling.shift], "latents_std": [*config.scaling.std]}
     return said | _written(config.light)
@@ -140,6 +151,15 @@ LAYOUTS = [
         family=lambda fields: fields.values.get("model_type") == "lexel_autoencoder",
         parts=_plain_parts,
         image="lexel.autoencoders.autoencoder:PlainAutoencoder",
+        model="lexel.autoencoders._continuous:Continuous",
+        settings=_continuous_settings,
+    ),
+    replace(
+        VQ,
+        name="diffusion autoencoder (lexel)",
+        family=lambda fields: fields.values.get("model_type") == "lexel_diffusion",
+        parts=_diffusion_parts,
+        image="lexel.autoencoders.diffusion:DiffusionAutoencoder",
         model="lexel.autoencoders._continuous:Continuous",
         settings=_continuous_settings,
     ),

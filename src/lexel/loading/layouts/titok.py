@@ -98,6 +98,10 @@ def _parts(fields: Fields, shapes: Shapes) -> Parts:
         cosine=said.flag("use_l2_norm", first),
         maskgit=_maskgit(shapes, fields.subject) if first else None,
     )
+    if config.maskgit and config.maskgit.cell != config.patches[1]:
+        raise LoadError(
+            f"patches of {config.patches[1]} pixels become {config.maskgit.cell} in its decoder", subject=fields.subject
+        )
     return Parts(config, None, titok(edge))
 
 
@@ -111,7 +115,8 @@ def _grid(shapes: Shapes, half: str, subject: str) -> int:
 
 def _blocks(said: Fields, shapes: Shapes, half: str, width: int) -> Blocks:
     layers = depth(list(shapes), f"{half}.transformer")
-    named = said.text(f"vit_{half[:3]}_model_size", found := SIZES.get((width, layers), ""))
+    found = SIZES.get((width, layers), "")
+    named = said.text(f"vit_{half[:3]}_model_size", found)
     if width % HEAD or named != found:
         raise LoadError(f"the {half} has {layers} layers of {width} and is said to be {named!r}", subject=said.subject)
     return Blocks(width, layers, width // HEAD, 4 * width, activation="gelu")
