@@ -2,7 +2,7 @@
 
     N(0, 1) · std ─► decoder ─► a new picture               a ●╮      the way turns from one direction to the other
                                                               ╰─╮     and keeps its length; a straight one is shorter
-    two pictures ─► encoder ─► a, b ─► between ─► decoder     0 ● b   in the middle, where a decoder paints grey
+    two pictures ─► encoder ─► a, b ─► between ─► decoder     0 ● b   in the middle: less contrast
 
 Directions are those of all latents of a picture together, shifted and scaled as the checkpoint publishes it: around 0
 and of about unit variance is where a length means something.
