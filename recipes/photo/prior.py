@@ -29,7 +29,7 @@ from lexel.training.trainer import Settings, train
 
 VOCABULARY, NAME = "lexel/photo-vq", "photo-prior"
 SQUARES, SIDE = 480, 256  # pictures that are encoded, and pixels of a side
-CELLS, BATCH, STEPS, SEED = 16, 16, 1600, 0
+CELLS, BATCH, STEPS, SEED = 16, 16, 1000, 0
 
 
 def main() -> None:

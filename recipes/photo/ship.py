@@ -24,13 +24,14 @@ from lexel.autoencoders._continuous import Scaling, Variational
 from lexel.autoencoders._discrete import Discrete
 from lexel.autoencoders.vae import VAE
 from lexel.autoencoders.vqvae import VQVAE, VQVAEConfig
+from lexel.loading.load import TABLES
 from lexel.measures.coding import Tables
 from lexel.measures.contexts import groups_of
 from lexel.shapes import Array, Int
 from lexel.training import state
 
 SHIPPED = Path(__file__).parents[2] / "src" / "lexel" / "shipped"
-GROUPS = 24  # of the codes of a learned codebook, as contexts
+GROUPS = 16  # of the codes of a learned codebook, as contexts
 CROPS, SIDE = 60, 256
 
 
@@ -46,7 +47,8 @@ def main() -> None:
     run = said.folder / said.name / VOCABULARIES[said.name].stages[-1].name
     model = halved(finished(said.name, run), folder)
     if isinstance(model, Discrete):
-        tables(model).save(folder / "codes.safetensors")
+        tables(model).save(folder / TABLES)
+        (folder / TABLES).chmod(0o644)
     found = json.loads(said.result.read_text(encoding="utf-8")) if said.result else {}
     (folder / "README.md").write_text(card(said.name, found.get(said.name, {})), encoding="utf-8")
 
@@ -72,6 +74,7 @@ def finished(name: str, run: Path) -> Autoencoder:
 def halved(model: Autoencoder, folder: Path) -> Autoencoder:
     """Saved in float16, and loaded from there: what everybody will have."""
     folder.mkdir(exist_ok=True)
+    (folder / TABLES).unlink(missing_ok=True)  # those of weights that were here before
     lexel.save(model, folder)
     weights = load_file(folder / "model.safetensors")
     save_file({key: value.half() for key, value in weights.items()}, folder / "model.safetensors", {"format": "pt"})
