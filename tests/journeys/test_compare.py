@@ -55,3 +55,13 @@ def test_what_cannot_be_compared_is_said(lexel, arguments, status, says):
 def test_lines_are_json(lexel):
     _, out, _ = lexel("compare", "photos/a.png", "--with", "patch(16)", "--jsonl")
     assert [json.loads(line)["way"] for line in out.splitlines()] == ["patch(16)", "jpeg", "webp"]
+
+
+def test_the_steadiness_of_codes_has_its_columns_when_asked_for(lexel):
+    said = ("compare", "photos/a.png", "--with", "kmeans(8, 16)", "--with", "patch(16)", "--stability")
+    status, out, err = lexel(*said, COLUMNS="200")
+    assert status == 0, err
+    assert "flips noise" in out
+    more = {row["way"]: row["more"] for row in map(json.loads, lexel(*said, "--jsonl")[1].splitlines())}
+    assert set(more["kmeans(8, 16)"]) == {f"flips {name}" for name in ("noise", "jpeg", "resize", "again", "shift")}
+    assert more["patch(16)"] == {}
