@@ -2,8 +2,8 @@
 
     python recipes/hard_vs_soft.py PICTURE … [--with PIPELINE …] [-o docs/hard-vs-soft.md]
 
-Give photographs that the models were not trained on. Takes a minute a photograph of 640 × 427 pixels on one core. What
-each number means stands in the page itself; two runs differ in time and memory alone.
+Give photographs that the models were not trained on. Takes two minutes a photograph of 640 × 427 pixels on one core.
+What each number means stands in the page itself; two runs differ in time and memory alone.
 """
 
 import argparse
