@@ -172,7 +172,7 @@ def _codes(output: Path, *, as_json: bool) -> int:
         print(json.dumps(document, indent=2))
         return 0
     table(console(settings(), sys.stdout), codes.Kept.COLUMNS, [one.cells() for one in shown.kept], right=range(2, 7))
-    pages = f"The pictures lie in {escaped(str(written))}, beside JPEG, WebP and k-means in {escaped(str(report))}."
+    pages = f"The pictures lie in {escaped(str(written))}, beside JPEG and WebP in {escaped(str(report))}."
     talk.print(f"\n{pages} Then try:\n\n{AFTER_CODES}", soft_wrap=True)
     return 0
 

@@ -6,7 +6,7 @@ seed       ─► codes ──────────────────�
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +20,7 @@ from lexel.measures.bits import bits
 from lexel.measures.codecs import ladder
 from lexel.measures.compare import Comparison, compare
 from lexel.measures.pixels import mse, psnr, ssim
-from lexel.pictures.picture import Picture
+from lexel.pictures.picture import Picture, Source
 from lexel.pictures.read import read
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 MODELS = ("lexel/photo-fsq", "lexel/photo-vq", "lexel/photo-vae")
 PRIOR = "lexel/photo-prior"
 SHOWN = ("coffee", "text")  # one that the vocabularies learned from, one that they did not
-COMPARED = (*MODELS[:2], "kmeans(8, 1024)")
-NEW, CELLS = 4, 24  # pictures that nobody took, and codes of a side
+COMPARED = MODELS[:2]
+NEW, CELLS = 4, 16  # pictures that nobody took, and codes of a side
 BOX = (0.3, 0.3, 0.7, 0.7)
 WAY = ("chelsea", "coffee")
-STATIONS, SIDE = 5, 256  # pictures of the way, and pixels of a side
+STATIONS, SIDE = 5, 256  # pictures of the way; pixels of a side of squares
 STEPS = 2 * len(MODELS) + 3
 
 
@@ -81,7 +81,7 @@ class Shown:
     """All that there is to see.
 
     new    pictures of the prior
-    anew   the first photograph, and the same with a box of it drawn anew
+    anew   a square of the first photograph, and the same with a box of it drawn anew
     way    from one photograph to another, through latents
     """
 
@@ -94,14 +94,14 @@ class Shown:
 
 def show(tell: Callable[[], None]) -> Shown:
     """Make all of it; `tell` hears of each of `STEPS` steps."""
-    pictures = tuple(read([box.path(name) for name in SHOWN]))
+    pictures = tuple(read([_boxed(name) for name in SHOWN]))
     kept = []
     for model in MODELS:
         for picture in pictures:
             kept.append(_kept(model, picture))
             tell()
     shown = []
-    for make in (_new, lambda: _anew(pictures[0]), _way):
+    for make in (_new, _anew, _way):
         shown.append(make())
         tell()
     new, (before, after), way = shown
@@ -109,8 +109,8 @@ def show(tell: Callable[[], None]) -> Shown:
 
 
 def compared(progress: Callable[[str], None]) -> Comparison:
-    """The vocabularies beside k-means, JPEG and WebP at as many bits."""
-    return compare([box.path(name) for name in SHOWN], COMPARED, repeats=1, progress=progress)
+    """The codes beside JPEG and WebP at as many bits."""
+    return compare([_boxed(name) for name in SHOWN], COMPARED, repeats=1, progress=progress)
 
 
 def page(shown: Shown) -> str:
@@ -139,7 +139,7 @@ def page(shown: Shown) -> str:
         html.figures([_view(f"seed 0, picture {i}", "new", picture) for i, picture in enumerate(shown.new)]),
         html.heading("A box of it anew"),
         html.paragraph("The codes in the middle are drawn anew, to fit those around; no pixel outside changes."),
-        html.figures([_view("before", shown.anew[0].name, shown.anew[0]), _view("after", "its middle", shown.anew[1])]),
+        html.figures([_view("before", "as it is", shown.anew[0]), _view("after", "its middle", shown.anew[1])]),
         html.heading("From one photograph to another"),
         html.paragraph("Latents of lexel/photo-vae on the way between two photographs."),
         html.figures([_view(f"{i} of {STATIONS - 1}", "on the way", one) for i, one in enumerate(shown.way)]),
@@ -181,10 +181,11 @@ def _new() -> Sequence[Picture]:
     return vocabulary.detokenize(prior.sample(NEW, height=CELLS, width=CELLS, seed=0))
 
 
-def _anew(picture: Picture) -> Sequence[Picture]:
+def _anew() -> Sequence[Picture]:
     from lexel.generators._region import painted
 
     prior, vocabulary = _prior()
+    picture = _square(SHOWN[0])
     tokens = prior.inpaint(vocabulary.tokenize([picture]), BOX, seed=0)
     return picture, painted(picture, vocabulary.detokenize(tokens)[0], BOX)
 
@@ -196,9 +197,21 @@ def _way() -> Sequence[Picture]:
 
     model = load(MODELS[2])
     assert isinstance(model, Continuous)
-    ends = [Image.fromarray(picture.pixels) for picture in read([box.path(name) for name in WAY])]
-    a, b = read([np.asarray(ImageOps.fit(end, (SIDE, SIDE), Image.Resampling.BICUBIC)) for end in ends])
+    a, b = map(_square, WAY)
     return interpolated(model, a, b, STATIONS)
+
+
+def _square(name: str) -> Picture:
+    """The middle of a picture of the box, small."""
+    [picture] = read(_boxed(name))
+    fitted = ImageOps.fit(Image.fromarray(picture.pixels), (SIDE, SIDE), Image.Resampling.BICUBIC)
+    [square] = read(np.asarray(fitted))
+    return replace(square, name=picture.name)
+
+
+def _boxed(name: str) -> Source:
+    path = box.path(name)
+    return Source(path.name, path)
 
 
 def _prior() -> "tuple[Generator, Discrete]":
