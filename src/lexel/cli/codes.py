@@ -228,4 +228,4 @@ def _prior() -> "tuple[Generator, Discrete]":
 
 def _view(title: str, caption: str, picture: Picture) -> View:
     height, width = picture.pixels.shape[:2]
-    return View(title, caption, Drawing(width, height, (Raster(picture.pixels, (0, 0, width, height)),)))
+    return View(title, caption, Drawing(height, width, (Raster(picture.pixels, (0, 0, width, height)),)))
