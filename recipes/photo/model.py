@@ -82,7 +82,6 @@ VOCABULARIES = {
             Stage("broad", 5632, 1.5e-3, FIRST, whole=8000),
             Stage("fine", 2400, 6e-4, STRUCTURE),
             Stage("last", 800, 4e-4, MORE),
-            Stage("longer", 2400, 6e-4, MORE),
         ),
     ),
     "photo-vq": Vocabulary(

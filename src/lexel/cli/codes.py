@@ -31,10 +31,10 @@ MODELS = ("lexel/photo-fsq", "lexel/photo-vq", "lexel/photo-vae")
 PRIOR = "lexel/photo-prior"
 SHOWN = ("coffee", "text")  # one that the vocabularies learned from, one that they did not
 COMPARED = MODELS[:2]
-NEW, CELLS = 4, 16  # pictures that nobody took, and codes of a side
+NEW, CELLS = 3, 16  # pictures that nobody took, and codes of a side
 BOX = (0.3, 0.3, 0.7, 0.7)
 WAY = ("chelsea", "coffee")
-STATIONS, SIDE = 5, 256  # pictures of the way; pixels of a side of squares
+STATIONS, SIDE = 6, 256  # pictures of the way; pixels of a side of squares
 STEPS = 2 * len(MODELS) + 3
 
 
@@ -138,7 +138,10 @@ def page(shown: Shown) -> str:
         html.paragraph("Codes drawn by lexel/photo-prior, all at once in twelve passes, surest first (MaskGIT)."),
         html.figures([_view(f"seed 0, picture {i}", "new", picture) for i, picture in enumerate(shown.new)]),
         html.heading("A box of it anew"),
-        html.paragraph("The codes in the middle are drawn anew, to fit those around; no pixel outside changes."),
+        html.paragraph(
+            "The codes in the middle are drawn anew, given those around; no pixel outside changes. So small a prior knows the "
+            "colours, and nothing of cups."
+        ),
         html.figures([_view("before", "as it is", shown.anew[0]), _view("after", "its middle", shown.anew[1])]),
         html.heading("From one photograph to another"),
         html.paragraph("Latents of lexel/photo-vae on the way between two photographs."),
