@@ -139,8 +139,8 @@ def page(shown: Shown) -> str:
         html.figures([_view(f"seed 0, picture {i}", "new", picture) for i, picture in enumerate(shown.new)]),
         html.heading("A box of it anew"),
         html.paragraph(
-            "The codes in the middle are drawn anew, given those around; no pixel outside changes. So small a prior knows "
-            "the colours, and nothing of cups."
+            "The codes in the middle are drawn anew, given those around; no pixel outside changes. "
+            "So small a prior knows the colours, and nothing of cups."
         ),
         html.figures([_view("before", "as it is", shown.anew[0]), _view("after", "its middle", shown.anew[1])]),
         html.heading("From one photograph to another"),
