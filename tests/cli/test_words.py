@@ -15,6 +15,7 @@ from transformers import CLIPConfig, CLIPModel
 from typer.testing import CliRunner
 
 import lexel as library
+from lexel import shipped
 from lexel.cli.app import app
 
 LABELS = ("--labels", "dog, cat")
@@ -142,7 +143,8 @@ def test_old_weights_are_added_listed_and_loaded_by_name(lexel, tiny):
     status, out, _ = lexel("models", "add", "old", "mine/old")
     assert (status, out.split()[0]) == (0, "mine/old")
     _, out, _ = lexel("models", "list", "--json")
-    assert {model["name"]: model["toy"] for model in json.loads(out)} == {"lexel/emoji-demo": True, "mine/old": False}
+    toys = {model["name"]: model["toy"] for model in json.loads(out)}
+    assert toys == {name: name in shipped.TOYS for name in [*shipped.models(), "mine/old"]}
     own = ("classify", "photos/a.png", *LABELS, "--scores", "--jsonl", "--model")
     assert lexel(*own, "mine/old")[:2] == lexel(*own, str(tiny))[:2]
 
@@ -181,7 +183,9 @@ def test_words_need_a_model_that_knows_them(lexel, tiny):
 
 def test_models_list_says_which_one_is_a_toy(lexel):
     _, out, _ = lexel("models", "list")
-    assert out == "lexel/emoji-demo  7.1 MB  a toy: it learned 1,911 small drawings, and knows nothing of photographs\n"
+    toy, *others = out.splitlines()
+    assert toy == "lexel/emoji-demo  7.1 MB  a toy: it learned 1,911 small drawings, and knows nothing of photographs"
+    assert [line.split()[0] for line in others] == sorted(shipped.models().keys() - shipped.TOYS.keys())
 
 
 @pytest.mark.parametrize("name", ["lexel/emoji-demo", "lexel/emoji-demo@main"])
