@@ -25,7 +25,7 @@ from lexel.shapes import Array, Float
 if TYPE_CHECKING:
     from lexel.towers._dual import Dual
 
-STEPS, BATCH, MEASURE_EVERY = 240, 100, 40
+STEPS, BATCH, MEASURE_EVERY = 200, 100, 40
 SEED = 0
 VOCABULARY, LENGTH = 1500, 64
 CHANGES = Augmentation(crop=(0.7, 1.0), ratio=(0.8, 1.25), rotate=12.0, color=0.3, hue=0.03, blur=0.015)
