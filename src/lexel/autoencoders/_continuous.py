@@ -23,6 +23,8 @@ from lexel.shapes import Array, Float
 from lexel.tokens.meaning import Space
 from lexel.tokens.value import Tokens
 
+LOG_VARIANCE = (-30.0, 20.0)  # beyond which the logarithm of a variance is clipped
+
 
 @dataclass(frozen=True)
 class Scaling:

@@ -6,7 +6,7 @@
     fold n    n × n places become n² times the channels of one: nothing is lost, and 16 times fewer places are worked on
     block     x + conv(silu(conv(norm(x)))), its last convolution zero at first
 
-A step of training costs a tenth of one with a convolution at full size. The norm is the root mean square over the
+No convolution works at full size, which is where most of the time would go. The norm is the root mean square over the
 channels of a place: without any, training pictures get better for ever while others break down.
 """
 

@@ -16,12 +16,10 @@ Checked by test_an_autoencoder_kl_equals_diffusers, test_a_draw_depends_on_the_s
 
 from dataclasses import dataclass
 
-from lexel.autoencoders._continuous import Scaling
+from lexel.autoencoders._continuous import LOG_VARIANCE, Scaling
 from lexel.autoencoders._stacks import Decoder, Encoder, Stacks
 from lexel.needs import torch
 from lexel.shapes import Float
-
-LOG_VARIANCE = (-30.0, 20.0)  # beyond which the logarithm of a variance is clipped
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,7 @@ from lexel.shapes import Float
 
 F = torch.nn.functional
 
-STEPS = 10  # from noise to picture; five look nearly the same, one is a blur
+STEPS = 10  # from noise to picture
 LEAST = 1 / STEPS  # time, as the last step has it: nearer to 0 a velocity would have no bound
 SINES = 16  # frequencies of the time, each as sine and cosine
 

@@ -7,7 +7,7 @@
     ½ Σ (μ² + σ² − 1 − log σ²)     0 where the encoder says nothing; ÷ ln 2 ÷ pixels: bits a pixel that it says
 
 With the weight 1 of the paper pictures are blurred and latents can be drawn from N(0, 1); with 10⁻⁶, as latent
-diffusion has it, pictures are sharp and latents merely stay in a ball, where straight lines between two pictures stay.
+diffusion has it, pictures are sharp and latents merely stay in a ball, of which a draw is noise.
 
 Paper      Kingma & Welling 2013, arXiv 1312.6114; weight: Higgins et al. 2017 (β-VAE)
 Kind       autoencoder with continuous latents; learned; gives pictures back, not exactly
@@ -19,12 +19,10 @@ Checked by test_the_divergence_is_that_of_many_draws, test_a_trained_vocabulary_
 
 from dataclasses import dataclass
 
-from lexel.autoencoders._continuous import Scaling
+from lexel.autoencoders._continuous import LOG_VARIANCE, Scaling
 from lexel.autoencoders._light import Decoder, Encoder, Light
 from lexel.needs import torch
 from lexel.shapes import Float
-
-LOG_VARIANCE = (-30.0, 20.0)  # beyond which the logarithm of a variance is clipped
 
 
 @dataclass(frozen=True, kw_only=True)

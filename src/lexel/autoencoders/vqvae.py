@@ -4,9 +4,9 @@
     256 × 256               32 × 32 codes                    what a small machine can learn in minutes
                    ▲───────── gradient, as if nothing had happened ◄─┘
 
-The paper's own layers are two strided convolutions and two blocks; these work on folded pixels (`_light`), which is
-sixteen times less work at the same number of parameters. The quantizer is given by its text: `vq(8, codebook_size=1024,
-decay=0.99)` is the paper's, `fsq(8, 5, 5, 5)` needs no care, `residual(…)` gives several codes a cell.
+The paper's own layers are two strided convolutions and two blocks; these work on folded pixels (`_light`), which are
+sixteen times fewer places. The quantizer is given by its text: `vq(8, codebook_size=1024, decay=0.99)` is the paper's,
+`fsq(8, 5, 5, 5)` needs no care, `residual(…)` gives several codes a cell.
 
 Paper      van den Oord et al. 2017, arXiv 1711.00937
 Kind       autoencoder with codes; learned; gives pictures back, not exactly

@@ -4,7 +4,7 @@ config.json    model_type lexel_vqvae, lexel_vae, lexel_autoencoder, lexel_diffu
 keys           encoder.levels.0.1.conv1.weight, decoder.…, quantizer.…: ours without the first word
 """
 
-from dataclasses import replace
+from collections.abc import Callable
 
 from lexel.autoencoders._continuous import Scaling
 from lexel.autoencoders._light import Light
@@ -123,44 +123,31 @@ def _written(light: Light) -> dict[str, JSON]:
     }
 
 
-VQ = Layout(
-    "VQ-VAE (lexel)",
-    file="config.json",
-    family=lambda fields: fields.values.get("model_type") == "lexel_vqvae",
-    marks=("encoder.norm_out.weight",),
-    keys=KEYS,
-    parts=_vqvae_parts,
-    image="lexel.autoencoders.vqvae:VQVAE",
-    model="lexel.autoencoders._discrete:Discrete",
-    settings=_vqvae_settings,
-)
+def _layout(
+    name: str,
+    kind: str,
+    parts: Callable[[Fields, Shapes], Parts],
+    image: str,
+    model: str,
+    settings: Callable[[Parts], dict[str, JSON]] = _continuous_settings,
+) -> Layout:
+    return Layout(
+        f"{name} (lexel)",
+        file="config.json",
+        family=lambda fields: fields.values.get("model_type") == kind,
+        marks=("encoder.norm_out.weight",),
+        keys=KEYS,
+        parts=parts,
+        image=f"lexel.autoencoders.{image}",
+        model=f"lexel.autoencoders.{model}",
+        settings=settings,
+    )
+
+
+PLAIN, DIFFUSION = "autoencoder:PlainAutoencoder", "diffusion:DiffusionAutoencoder"
 LAYOUTS = [
-    VQ,
-    replace(
-        VQ,
-        name="VAE (lexel)",
-        family=lambda fields: fields.values.get("model_type") == "lexel_vae",
-        parts=_vae_parts,
-        image="lexel.autoencoders.vae:VAE",
-        model="lexel.autoencoders._continuous:Variational",
-        settings=_continuous_settings,
-    ),
-    replace(
-        VQ,
-        name="autoencoder (lexel)",
-        family=lambda fields: fields.values.get("model_type") == "lexel_autoencoder",
-        parts=_plain_parts,
-        image="lexel.autoencoders.autoencoder:PlainAutoencoder",
-        model="lexel.autoencoders._continuous:Continuous",
-        settings=_continuous_settings,
-    ),
-    replace(
-        VQ,
-        name="diffusion autoencoder (lexel)",
-        family=lambda fields: fields.values.get("model_type") == "lexel_diffusion",
-        parts=_diffusion_parts,
-        image="lexel.autoencoders.diffusion:DiffusionAutoencoder",
-        model="lexel.autoencoders._continuous:Continuous",
-        settings=_continuous_settings,
-    ),
+    _layout("VQ-VAE", "lexel_vqvae", _vqvae_parts, "vqvae:VQVAE", "_discrete:Discrete", _vqvae_settings),
+    _layout("VAE", "lexel_vae", _vae_parts, "vae:VAE", "_continuous:Variational"),
+    _layout("autoencoder", "lexel_autoencoder", _plain_parts, PLAIN, "_continuous:Continuous"),
+    _layout("diffusion autoencoder", "lexel_diffusion", _diffusion_parts, DIFFUSION, "_continuous:Continuous"),
 ]
