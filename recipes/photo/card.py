@@ -6,17 +6,17 @@ Found: TypeAlias = dict[str, dict[str, dict[str, float]]]  # by picture, by meth
 
 TITLES = {
     "photo-fsq": "12,800 codes of 8 × 8 pixels (FSQ)",
-    "photo-vq": "1,024 codes of 8 × 8 pixels (VQ)",
+    "photo-vq": "4,096 codes of 8 × 8 pixels (VQ)",
     "photo-vae": "8 numbers for 8 × 8 pixels (VAE)",
 }
 USE = {
     "photo-fsq": 'codes = model.tokenize(lexel.read("photo.jpg"))  # 1 code a cell: integers below 12,800',
-    "photo-vq": 'codes = model.tokenize(lexel.read("photo.jpg"))  # 1 code a cell: integers below 1,024',
+    "photo-vq": 'codes = model.tokenize(lexel.read("photo.jpg"))  # 1 code a cell: integers below 4,096',
     "photo-vae": 'latents = model.tokenize(lexel.read("photo.jpg"))  # 8 numbers a cell',
 }
 NAMES = {
     "photo-fsq": "`fsq(8, 8, 8, 5, 5)`: five numbers of 8 or 5 levels each; no codebook that is learned.",
-    "photo-vq": "`vq(8, codebook_size=1024)`: the nearest of 1,024 learned vectors; `lexel/photo-prior` draws them.",
+    "photo-vq": "`vq(8, codebook_size=4096)`: the nearest of 4,096 learned vectors; `lexel/photo-prior` draws them.",
     "photo-vae": "Mean and variance of 8 numbers; the divergence weighs 10⁻⁴, so that pictures stay sharp.",
 }
 

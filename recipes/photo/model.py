@@ -17,6 +17,7 @@ Config: TypeAlias = VQVAEConfig | VAEConfig
 
 LIGHT = Light(encoder=(48, 92), decoder=(64, 120), blocks=(1, 3))  # 8 pixels a cell; 2.9 MB as float16
 LEVELS = (8, 8, 8, 5, 5)
+CODES = 4096  # of the learned codebook
 SIDE, BATCH, SEED = 96, 8, 0
 
 
@@ -74,22 +75,18 @@ class Vocabulary:
 
 
 # Mean squares alone blur what they cannot place; a little of the structure that SSIM sees brings the contrast back.
-FIRST, STRUCTURE, MORE = Weights(), Weights(ssim=0.03, divergence=1e-4), Weights(ssim=0.1)
+SQUARES, STRUCTURE = Weights(), Weights(ssim=0.1, divergence=1e-4)
 VOCABULARIES = {
     "photo-fsq": Vocabulary(
         VQVAEConfig(light=LIGHT, quantizer=f"fsq{LEVELS}"),
-        (
-            Stage("broad", 5632, 1.5e-3, FIRST, whole=8000),
-            Stage("fine", 2400, 6e-4, STRUCTURE),
-            Stage("last", 800, 4e-4, MORE),
-        ),
+        (Stage("broad", 5632, 1.5e-3, SQUARES, whole=8000), Stage("long", 14_000, 1.2e-3, STRUCTURE)),
     ),
     "photo-vq": Vocabulary(
-        VQVAEConfig(light=LIGHT, quantizer="vq(8, codebook_size=1024, decay=0.98)"),
-        (Stage("all", 3000, 1e-3, STRUCTURE),),
-        start="photo-fsq/fine",
+        VQVAEConfig(light=LIGHT, quantizer=f"vq(8, codebook_size={CODES}, decay=0.98)"),
+        (Stage("all", 6000, 1e-3, STRUCTURE),),
+        start="photo-fsq/long",
     ),
     "photo-vae": Vocabulary(
-        VAEConfig(light=LIGHT, channels=8), (Stage("all", 2000, 1e-3, STRUCTURE),), start="photo-fsq/fine"
+        VAEConfig(light=LIGHT, channels=8), (Stage("all", 4000, 1e-3, STRUCTURE),), start="photo-fsq/long"
     ),
 }

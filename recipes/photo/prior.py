@@ -30,6 +30,7 @@ from lexel.training.trainer import Settings, train
 
 VOCABULARY, NAME = "lexel/photo-vq", "photo-prior"
 SQUARES, SIDE = 480, 256  # pictures that are encoded, and pixels of a side
+WIDTH, HEADS = 128, 4  # with 4,096 codes no more fits into three megabytes of float16
 CELLS, BATCH, STEPS, SEED = 16, 16, 1000, 0
 
 
@@ -42,7 +43,7 @@ def main() -> None:
     torch.set_flush_denormal(True)
     vocabulary = lexel.load(VOCABULARY)
     assert isinstance(vocabulary, Discrete)
-    model = fresh(vocabulary, objective="maskgit", seed=SEED)
+    model = fresh(vocabulary, objective="maskgit", width=WIDTH, heads=HEADS, seed=SEED)
 
     def prepare(picture: Picture, seed: int) -> Float[Array, "3 H W"]:
         """The middle of a photograph that is only watched."""

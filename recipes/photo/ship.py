@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from card import card
-from model import LEVELS, VOCABULARIES
+from model import CODES, LEVELS, VOCABULARIES
 from pictures import CropLoader, photographs
 from safetensors.torch import load_file, save_file
 
@@ -63,7 +63,7 @@ def finished(name: str, run: Path) -> Autoencoder:
     if isinstance(model, Variational) and isinstance(model.image, VAE):
         model.image.config = replace(model.image.config, scaling=scaling(model))
     elif isinstance(model.image, VQVAE) and "decay" in model.image.config.quantizer:  # averages are for training
-        config = VQVAEConfig(light=model.image.config.light, quantizer="vq(8, codebook_size=1024)")
+        config = VQVAEConfig(light=model.image.config.light, quantizer=f"vq(8, codebook_size={CODES})")
         still = Discrete(VQVAE(config), preparation=model.preparation).eval()
         kept = still.state_dict()
         still.load_state_dict({key: value for key, value in weights.items() if key in kept})
