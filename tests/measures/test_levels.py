@@ -3,6 +3,7 @@
 import numpy as np
 from measures.test_coding import LEVELS, smooth
 
+from lexel.measures.coding import Tables
 from lexel.measures.levels import LEAN, ONE, RARE, Levels
 
 
@@ -29,6 +30,4 @@ def counted(seen, context, size):
 def test_no_raster_takes_fewer_bits_than_the_least():
     levels = Levels.fit([np.zeros((30, 30), int)], LEVELS)
     certain = np.zeros((9, 8), int)
-    from lexel.measures.coding import Tables
-
     assert 0 < levels.least * certain.size <= Tables(levels).bits(certain) < 0.2 * certain.size
