@@ -89,7 +89,7 @@ class _Codes:
         for tile in self.tiles[1:]:
             torch.maximum(top, _product(rows, tile, scores), out=top)
         column, alone = _largest(top, margin)
-        inside = torch.bmm(self.by_column[column], rows[:, :, None])[:, :, 0]
+        inside = torch.bmm(self.by_column.index_select(0, column), rows[:, :, None])[:, :, 0]
         tile_, alone_inside = _largest(inside, margin)
         return tile_ * self.columns + column, alone & alone_inside
 
@@ -102,7 +102,7 @@ class _Codes:
         if pairs is None:
             return None
         row, code = pairs
-        scores = (rows[row] * self.all[code]).sum(dim=1)
+        scores = (rows.index_select(0, row) * self.all.index_select(0, code)).sum(dim=1)
         highest = scores.new_full((len(x),), -torch.inf).scatter_reduce(0, row, scores, "amax")
         near = scores >= (highest - margin)[row]
         row, code = row[near], code[near]

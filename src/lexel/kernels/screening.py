@@ -71,7 +71,7 @@ class Screen:
         best = top.argmax(dim=1)
         first = tiled[torch.arange(len(x)), :, best].argmax(dim=1) * TILE + best
         first = first.where(first < len(self.codes), 0)
-        known = (x * self.codes[first]).sum(dim=1) - self.half[first] + self.middle
+        known = (x * self.codes.index_select(0, first)).sum(dim=1) - self.half[first] + self.middle
         wrong = x.norm(dim=1) * self.wrong + (scaled - whole).norm(dim=1) * (self.step * self.length) + self.unit
         least = ((known - wrong - margin) / self.unit).floor().int()
         row, column = (top >= least[:, None]).nonzero(as_tuple=True)
