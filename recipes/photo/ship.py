@@ -3,7 +3,7 @@
     python recipes/photo/ship.py photo-fsq /tmp/photo                 writes src/lexel/shipped/photo-fsq/
     python recipes/photo/ship.py photo-fsq /tmp/photo result.json     …with what evaluate.py found in its card
 
-Tables are counted, and the scale of latents measured, on crops and photographs that it learned from.
+Tables are fitted, and the scale of latents measured, on crops and photographs that it learned from.
 """
 
 import argparse
@@ -26,12 +26,10 @@ from lexel.autoencoders.vae import VAE
 from lexel.autoencoders.vqvae import VQVAE, VQVAEConfig
 from lexel.loading.load import TABLES
 from lexel.measures.coding import Tables
-from lexel.measures.contexts import groups_of
 from lexel.shapes import Array, Int
 from lexel.training import state
 
 SHIPPED = Path(__file__).parents[2] / "src" / "lexel" / "shipped"
-GROUPS = 16  # of the codes of a learned codebook, as contexts
 CROPS, SIDE = 60, 256
 
 
@@ -85,12 +83,11 @@ def halved(model: Autoencoder, folder: Path) -> Autoencoder:
 
 
 def tables(model: Discrete) -> Tables:
-    """How often each symbol stands beside each other."""
+    """How likely codes are beside each other."""
     rasters = list(encoded(model))
     if "fsq" in repr(model.image.quantizer):
         return Tables.fit(rasters, LEVELS)
-    codebook = model.image.quantizer.codebook.numpy()
-    return Tables.fit(rasters, (len(codebook),), groups=groups_of(codebook, GROUPS))
+    return Tables.fit(rasters, codebook=model.image.quantizer.codebook.numpy())
 
 
 def scaling(model: Variational) -> Scaling:

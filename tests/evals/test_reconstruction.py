@@ -17,7 +17,6 @@ from lexel.evals.reconstruction import Reconstruction
 from lexel.measures.codecs import ladder
 from lexel.measures.codes import usage
 from lexel.measures.coding import Tables
-from lexel.measures.contexts import groups_of
 from lexel.measures.pixels import mse, psnr, ssim
 from lexel.measures.stability import stability
 from lexel.pictures.picture import Picture
@@ -40,9 +39,8 @@ def model(tmp_path_factory):
 
 def test_a_tokenizer_of_codes_is_measured_as_the_single_measures_say(model, photos):
     size = model.space.codebook[0]
-    groups = groups_of(model.image.quantizer.codebook.numpy(), 2)
     rasters = [model.tokenize([p]).grids()[0] for p in photos]
-    tables = Tables.fit(rasters, (size,), groups=groups)
+    tables = Tables.fit(rasters, codebook=model.image.quantizer.codebook.numpy())
     measured = Reconstruction(model, tables=tables)
     found = measured.metrics(measured.rows(photos))
     backs = [model.detokenize(model.tokenize([p]))[0].pixels for p in photos]
@@ -94,10 +92,9 @@ def test_tables_are_kept_with_the_model_and_the_command_uses_them(
     model, photos, tmp_path, monkeypatch, unchecked_shapes
 ):
     monkeypatch.chdir(tmp_path)
-    size = model.space.codebook[0]
     rasters = [model.tokenize([p]).grids()[0] for p in photos]
     model = lexel.load(model.name)
-    model.tables = Tables.fit(rasters, (size,), groups=np.arange(size) % 4)
+    model.tables = Tables.fit(rasters, codebook=model.image.quantizer.codebook.numpy())
     from lexel.loading.load import TABLES
 
     saved(vq(), tmp_path / "vq")

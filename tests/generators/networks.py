@@ -12,9 +12,9 @@ def vocabulary(codes=11):
     return Vocabulary("./vq", "0" * 32, codes, 5, 2)
 
 
-def prior(objective="maskgit", *, codes=11, width=16, heads=2, dtype=torch.float32):
+def prior(objective="maskgit", *, codes=11, width=16, heads=2, dtype=torch.float32, side=16):
     """A prior whose every parameter is drawn."""
-    config = PriorConfig(vocabulary(codes), objective, Blocks(width, 2, heads, 24, "gelu"))
+    config = PriorConfig(vocabulary(codes), objective, Blocks(width, 2, heads, 24, "gelu"), side)
     draw = torch.Generator().manual_seed(0)
     made = Prior(config).to(dtype)
     with torch.no_grad():

@@ -9,7 +9,7 @@ from lexel.measures.prediction import CLASSES, PARTS, RIDGE, UNIT, Prediction
 
 BEFORE = [(0, -1), (-1, 0), (-1, 1), (-1, -1)]
 AFTER = [(0, 1), (1, 0), (1, 1), (1, -1)]
-SPELLING = Spelling(LEVELS)
+SPELLING = Spelling(LEVELS, tuple(level // 2 for level in LEVELS))
 
 
 @pytest.fixture(scope="module")

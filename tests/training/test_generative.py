@@ -179,6 +179,7 @@ def test_pictures_of_several_sizes_make_no_batch(vocabulary):
     [
         ({"objective": "gan"}, "objective is one of maskgit"),
         ({"heads": 3}, "no multiple of 4"),
+        ({"side": 0}, "1 cell of a side or more"),
         ({"heads": 8}, "no mul"),
     ],
 )

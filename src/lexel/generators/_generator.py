@@ -15,13 +15,14 @@ from lexel.generators._new import check_sizes, new_tokens
 from lexel.generators._objective import Objective
 from lexel.generators._prior import Prior, Vocabulary
 from lexel.generators._region import Box, hidden
+from lexel.generators._windows import filled
 from lexel.generators.absorbing import Absorbing
 from lexel.generators.autoregressive import Autoregressive
 from lexel.generators.maskgit import MaskGIT
 from lexel.needs import torch
 from lexel.nn.loaded import Loaded
 from lexel.pipelines.grammar import Stage
-from lexel.shapes import Array, Float, Int
+from lexel.shapes import Array, Float
 from lexel.tokens.value import Tokens
 
 OBJECTIVES: dict[str, type[Objective]] = {
@@ -64,7 +65,9 @@ class Generator(Loaded):
         way of drawing that needs another kind of prior.
         """
         check_sizes(count, height, width)
-        codes = self._filled(torch.full((count, height, width), self.image.blank), seed, by)
+        blank = torch.full((count, height, width), self.image.blank)
+        with torch.inference_mode():
+            codes = (by or self.objective).filled(self.image, blank, seed=seed).numpy()
         return new_tokens(codes, self.vocabulary.space, cell=self.vocabulary.cell, seed=seed)
 
     def inpaint(self, tokens: Tokens, box: Box, *, seed: int = 0, by: Objective | None = None) -> Tokens:
@@ -73,16 +76,19 @@ class Generator(Loaded):
         tokens   of pictures, by its vocabulary
         box      x0, y0, x1, y1 in the unit square of the upright picture
 
+        Pictures may be of any size: the prior is shown windows as large as it learned, see `generators/_windows.py`.
         Raises `SpaceMismatch` for codes of another vocabulary, `BadArguments` for a box that is none, `TokensError` for
         tokens that were merged or dropped.
         """
         self._check(tokens)
-        filled = [np.zeros(0, np.int64)]
+        drawn = [np.zeros(0, np.int64)]
         rasters = zip(tokens.grids(), hidden(tokens.pictures, box), strict=True)
-        for number, (codes, anew) in enumerate(rasters):
-            blanked = torch.from_numpy(np.where(anew, self.image.blank, codes).astype(np.int64))
-            filled.append(self._filled(blanked[None], seed + number, by).reshape(-1))
-        return tokens.with_(data=np.concatenate(filled).astype(tokens.data.dtype))
+        with torch.inference_mode():
+            for number, (codes, anew) in enumerate(rasters):
+                blanked = torch.from_numpy(np.where(anew, self.image.blank, codes).astype(np.int64))
+                whole = filled(self.image, blanked, by or self.objective, seed=seed + number)
+                drawn.append(whole.numpy().reshape(-1))
+        return tokens.with_(data=np.concatenate(drawn).astype(tokens.data.dtype))
 
     def bits(self, tokens: Tokens) -> Float[Array, "B"]:
         """How many bits the codes of each picture take, float64.
@@ -97,10 +103,6 @@ class Generator(Loaded):
 
     def __repr__(self) -> str:
         return str(Stage(self.name))
-
-    def _filled(self, codes: torch.Tensor, seed: int, by: Objective | None) -> Int[Array, "b h w"]:
-        with torch.inference_mode():
-            return (by or self.objective).filled(self.image, codes, seed=seed).numpy()
 
     def _check(self, tokens: Tokens) -> None:
         """Raise `SpaceMismatch` for codes that mean something else."""

@@ -69,11 +69,13 @@ class PriorConfig:
     """A prior.
 
     objective   what it was trained for: "maskgit", "absorbing", "autoregressive"
+    side        cells of a side of the rasters that it learned from; holes in larger ones are filled in such windows
     """
 
     vocabulary: Vocabulary
     objective: str
     blocks: Blocks
+    side: int = 16
 
     @property
     def causal(self) -> bool:

@@ -10,15 +10,19 @@ Scores are float32, and what they may be wrong by is known. A row whose second b
 all codes that near are compared by their distances in float64. So the answer is that of float64, ties to the lowest
 index, however torch multiplies. Rows and codes are centred on the mean of the codebook, because an offset that they
 share would eat the digits.
+
+Many wide rows are screened first, where the processor multiplies bytes: `screening.py` leaves a few codes of each.
 """
 
 from lexel.kernels.linear import linear
-from lexel.kernels.processor import at_home_with_mkl
+from lexel.kernels.processor import at_home_with_mkl, multiplies_bytes
+from lexel.kernels.screening import Screen
 from lexel.needs import torch
-from lexel.shapes import Float, Int
+from lexel.shapes import Bool, Float, Int
 
 ROWS = 512  # of a tile; with fewer, calling torch costs more than its products
 CODES, CODES_WIDE, WIDE = 256, 1024, 64  # of a tile; wide from this width on, where products cost most
+SCREENED, MANY = 128, 1024  # width and rows from which on bytes are faster than floats
 BLOCK = 1 << 20  # numbers held at once where rows are looked at again: 8 MB in float64
 UNIT = 2.0**-24  # rounding of float32
 # Rounding of the numbers before they are multiplied, by what torch.set_float32_matmul_precision allows.
@@ -33,14 +37,28 @@ def nearest(x: Float[torch.Tensor, "N D"], codebook: Float[torch.Tensor, "K D"])
     """
     x, codebook = (t.detach() if t.dtype == torch.float64 else t.detach().float() for t in (x, codebook))
     codes = _Codes(codebook)
+    screen = _screen(x, codes)
+    together = screen.together if screen else ROWS
     found = torch.zeros(len(x), dtype=torch.int64, device=x.device)
     sure = torch.ones(len(x), dtype=torch.bool, device=x.device)
-    for begin in range(0, len(x), ROWS):
-        rows = slice(begin, begin + ROWS)
-        found[rows], sure[rows] = codes.best(x[rows])
+    for begin in range(0, len(x), together):
+        rows = slice(begin, begin + together)
+        best = codes.best_of(screen, x[rows]) if screen else None
+        if best is None:  # a screen that leaves too many here will leave too many there
+            screen, best = None, codes.best(x[rows])
+        found[rows], sure[rows] = best
     for some in (~sure).nonzero()[:, 0].split(max(1, BLOCK // len(codebook))):
         found[some] = codes.exactly(x[some])
     return found
+
+
+def _screen(x: Float[torch.Tensor, "N D"], codes: "_Codes") -> Screen | None:
+    """A screen for these rows where it is worth it."""
+    if x.device.type != "cpu" or x.shape[1] < SCREENED or len(x) < MANY or not multiplies_bytes():
+        return None
+    largest = torch.stack([(some - codes.centre).abs().amax() for some in x.split(MANY)]).amax()
+    screen = Screen(codes.centred, largest=float(largest))
+    return screen if screen.sharp else None
 
 
 class _Codes:
@@ -58,12 +76,12 @@ class _Codes:
         laid[:count, :width] = centred
         laid[:count, width] = squares / -2
         laid[count:, width] = -torch.inf  # what fills the last tile is never the best
-        self.all = laid
+        self.all, self.centred = laid, laid[:count, :width]
         self.tiles = [tile.mT for tile in laid.split(self.columns)]
         self.by_column = laid.view(tiles, self.columns, width + 1).transpose(0, 1).contiguous()
         self.scores, self.top = (centred.new_empty(ROWS, self.columns) for _ in range(2))
 
-    def best(self, x: Float[torch.Tensor, "n D"]) -> tuple[torch.Tensor, torch.Tensor]:
+    def best(self, x: Float[torch.Tensor, "n D"]) -> tuple[Int[torch.Tensor, "n"], Bool[torch.Tensor, "n"]]:
         """The code of the highest score for each of at most ROWS rows, and whether no other comes near it."""
         rows, margin = self._rows(x)
         scores, top = self.scores[: len(x)], self.top[: len(x)]
@@ -71,9 +89,24 @@ class _Codes:
         for tile in self.tiles[1:]:
             torch.maximum(top, _product(rows, tile, scores), out=top)
         column, alone = _largest(top, margin)
-        inside = torch.bmm(self.by_column[column], rows[:, :, None])[:, :, 0]
+        inside = torch.bmm(self.by_column.index_select(0, column), rows[:, :, None])[:, :, 0]
         tile_, alone_inside = _largest(inside, margin)
         return tile_ * self.columns + column, alone & alone_inside
+
+    def best_of(
+        self, screen: Screen, x: Float[torch.Tensor, "n D"]
+    ) -> tuple[Int[torch.Tensor, "n"], Bool[torch.Tensor, "n"]] | None:
+        """The same, among the codes that a screen leaves; None where it leaves too many."""
+        rows, margin = self._rows(x)
+        pairs = screen.near(rows[:, :-1], margin)
+        if pairs is None:
+            return None
+        row, code = pairs
+        scores = (rows.index_select(0, row) * self.all.index_select(0, code)).sum(dim=1)
+        highest = scores.new_full((len(x),), -torch.inf).scatter_reduce(0, row, scores, "amax")
+        near = scores >= (highest - margin)[row]
+        row, code = row[near], code[near]
+        return code.new_zeros(len(x)).scatter_(0, row, code), torch.bincount(row, minlength=len(x)) == 1
 
     def exactly(self, x: Float[torch.Tensor, "n D"]) -> Int[torch.Tensor, "n"]:
         """The nearest code of each row, by distances in float64 to all codes whose scores come near the highest."""
@@ -108,11 +141,15 @@ def _product(
     return linear(rows, tile.mT)
 
 
-def _largest(scores: Float[torch.Tensor, "n C"], margin: Float[torch.Tensor, "n"]) -> tuple[torch.Tensor, torch.Tensor]:
+def _largest(
+    scores: Float[torch.Tensor, "n C"], margin: Float[torch.Tensor, "n"]
+) -> tuple[Int[torch.Tensor, "n"], Bool[torch.Tensor, "n"]]:
     """Where the largest score of each row is, and whether all others lie lower by more than the margin.
 
-    Overwrites the largest.
+    Where they do not, some column. Overwrites the scores: by 1 where they come near the largest, else by 0. A sum of
+    that counts, and a sum of that times the column is the column; torch finds a maximum and its place far slower.
     """
-    highest, column = scores.max(dim=1)
-    second = scores.scatter_(1, column[:, None], -torch.inf).amax(dim=1)
-    return column, second < highest - margin
+    near = torch.ge(scores, (scores.amax(dim=1) - margin)[:, None], out=scores)
+    alone = near.sum(dim=1) == 1
+    columns = torch.arange(near.shape[1], dtype=near.dtype, device=near.device)
+    return near.mul_(columns).sum(dim=1).long().clamp_(max=near.shape[1] - 1), alone

@@ -30,6 +30,16 @@ def multiplies_bfloat16() -> bool:
 
 
 @cache
+def multiplies_bytes() -> bool:
+    """Whether the processor multiplies bytes into 32 bits itself, and torch lets it: `torch._int_mm`.
+
+    An x86 processor without VNNI adds two products in 16 bits on the way, where they may not fit.
+    """
+    facts = _facts()
+    return hasattr(torch, "_int_mm") and any(facts.get(name) for name in ("avx512_vnni", "avx_vnni", "amx_int8"))
+
+
+@cache
 def at_home_with_mkl() -> bool:
     """Whether torch's float32 products go to MKL on a processor of the house that writes it."""
     return str(_facts().get("cpu_name", "")).startswith("Intel") and torch.backends.mkl.is_available()

@@ -54,19 +54,19 @@ class Prediction:
             np.zeros((count, CLASSES - 1), np.int64),
         )
         windows = [blank._window(cells, cells.all) for cells in seen]
-        around = [_with_one(window).astype(np.int16) for window in windows]
-        unrest = [_with_one(_unrest(window)).astype(np.int16) for window in windows]
+        around = [with_one(window).astype(np.int16) for window in windows]
+        unrest = [with_one(_unrest(window)).astype(np.int16) for window in windows]
         for d, size in enumerate(sizes):
             coded = np.arange(count) < d  # in all cells; level d itself in the cells before
             before = np.arange(count) <= d
             centred = [cells.symbol(cells.all, d) - size // 2 for cells in seen]
             allowed = np.append(np.concatenate([before] * len(BEFORE) + [coded] * (1 + len(AFTER))), True)
-            weights = _least_squares(around, centred, allowed)
+            weights = least_squares(around, centred, allowed)
             off = [np.abs(level - x @ weights) for x, level in zip(around, centred, strict=True)]
             blank.centre[d] = np.rint(weights * PARTS * UNIT)
             blank.centre[d, -1] += size // 2 * PARTS * UNIT + UNIT // 2  # from 0 on, and rounded
             allowed = np.append(np.concatenate([before] * 6 + [coded] * 2), True)
-            blank.spread[d] = np.rint(_least_squares(unrest, off, allowed) * UNIT)
+            blank.spread[d] = np.rint(least_squares(unrest, off, allowed) * UNIT)
             spreads = [x.astype(np.int64) @ blank.spread[d] for x in unrest]
             if total := np.concatenate([np.zeros(0, np.int64), *spreads]).size:
                 at = np.arange(1, CLASSES) * total // CLASSES
@@ -80,8 +80,8 @@ class Prediction:
     def contexts(self, cells: Cells, d: int, at: Int[Array, "2 N"]) -> tuple[Int[Array, "N"], ...]:
         """Centre and spread of level `d` in the cells `at` (rows, columns)."""
         window = self._window(cells, at)
-        centre = _with_one(window) @ self.centre[d].astype(np.int64) // UNIT
-        spread = _with_one(_unrest(window)) @ self.spread[d].astype(np.int64)
+        centre = with_one(window) @ self.centre[d].astype(np.int64) // UNIT
+        spread = with_one(_unrest(window)) @ self.spread[d].astype(np.int64)
         return centre.clip(0, (self.sizes[d] - 1) * PARTS), np.searchsorted(self.bounds[d], spread)
 
     def _window(self, cells: Cells, at: Int[Array, "2 N"]) -> Int[Array, "N 9 D"]:
@@ -100,21 +100,25 @@ def _unrest(window: Int[Array, "N 9 D"]) -> Int[Array, "N 8 D"]:
     return differences
 
 
-def _with_one(x: Int[Array, "N P D"]) -> Int[Array, "N F"]:
+def with_one(x: Num[Array, "N P D"]) -> Num[Array, "N F"]:
+    """All numbers of a window as one row, and a one: its weight is what is added."""
     flat = x.reshape(len(x), x.shape[1] * x.shape[2])
     return np.concatenate([flat, np.ones((len(x), 1), flat.dtype)], axis=1)
 
 
-def _least_squares(
-    rows: Sequence[Num[Array, "_ F"]], wanted: Sequence[Num[Array, "_"]], allowed: Bool[Array, "F"]
-) -> Float[Array, "F"]:
-    """Weights that are 0 where nothing may be known."""
+def least_squares(
+    rows: Sequence[Num[Array, "_ F"]], wanted: Sequence[Num[Array, "_ *T"]], allowed: Bool[Array, "F"] | None = None
+) -> Float[Array, "F *T"]:
+    """Weights that are 0 where nothing may be known. `allowed` may be left out where there are rows."""
+    if allowed is None:
+        allowed = np.ones(rows[0].shape[1], bool)
     count = int(allowed.sum())
-    square, product = RIDGE * np.eye(count), np.zeros(count)
+    square: Array = RIDGE * np.eye(count)
+    product: Array = np.zeros((count, *(wanted[0].shape[1:] if wanted else ())))
     for some, want in zip(rows, wanted, strict=True):
         x = some[:, allowed].astype(np.float64)
         square += x.T @ x
         product += x.T @ want
-    weights = np.zeros(len(allowed))
+    weights = np.zeros((len(allowed), *product.shape[1:]))
     weights[allowed] = np.linalg.solve(square, product)
     return weights

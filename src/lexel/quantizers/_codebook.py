@@ -14,6 +14,7 @@ from lexel.shapes import Float, Int
 
 COMMITMENT = 0.25  # of van den Oord et al. 2017, section 3.2: from 0.1 to 2.0 results do not change
 ROUNDS = 10  # of k-means
+TOGETHER = 4096  # rows whose differences are held at once
 EPSILON = 1e-5  # vectors that every code is thought to have, so that none divides by 0
 # A code is dead below this part of the mean number of vectors a code, at most 2 vectors. A bound that does not follow
 # the size of a step would call every code dead in a small one.
@@ -116,8 +117,9 @@ def assigned(
 
 
 def mean_square(a: Float[torch.Tensor, "N D"], b: Float[torch.Tensor, "N D"]) -> Float[torch.Tensor, ""]:
-    """The mean square of a − b; 0 for no rows."""
-    return (a - b).square().sum() / max(a.numel(), 1)
+    """The mean square of a − b; 0 for no rows. Some rows at a time: their difference is never held as a whole."""
+    parts = zip(a.split(TOGETHER), b.split(TOGETHER), strict=True)
+    return torch.stack([(p - q).square().sum() for p, q in parts]).sum() / max(a.numel(), 1)
 
 
 def _over_processes(x: torch.Tensor) -> torch.Tensor:

@@ -28,13 +28,21 @@ from lexel.training.task import Bounds, Loader, drawn
 
 
 def fresh(
-    vocabulary: Discrete, *, objective: str = "maskgit", width: int = 160, depth: int = 4, heads: int = 5, seed: int = 0
+    vocabulary: Discrete,
+    *,
+    objective: str = "maskgit",
+    width: int = 160,
+    depth: int = 4,
+    heads: int = 5,
+    side: int = 16,
+    seed: int = 0,
 ) -> Generator:
     """A new generator on the CPU, in `train()` and with gradients. What stands here has 1.4 million parameters.
 
     vocabulary   as it will be loaded later: its name and the digest of its file go with the generator
     objective    "maskgit", "absorbing", "autoregressive"
     width        a multiple of 4 · `heads`
+    side         cells of a side of the rasters that it will learn from; holes in larger ones are filled in such windows
 
     Raises `BadArguments` for sizes that do not go together, another objective, a vocabulary of several codebooks.
     """
@@ -42,7 +50,9 @@ def fresh(
         raise BadArguments(f"objective is one of {', '.join(OBJECTIVES)}, not {objective!r}")
     if width % (4 * heads):
         raise BadArguments(f"a width of {width} is no multiple of 4 · {heads} heads")
-    config = PriorConfig(Vocabulary.of(vocabulary), objective, Blocks(width, depth, heads, 4 * width, "gelu"))
+    if side < 1:
+        raise BadArguments(f"a raster has 1 cell of a side or more, not {side}")
+    config = PriorConfig(Vocabulary.of(vocabulary), objective, Blocks(width, depth, heads, 4 * width, "gelu"), side)
     with torch.device("meta"):
         model = Generator(Prior(config))
     initial.begin(model.to_empty(device="cpu"), initial.prior(config), seed=seed)

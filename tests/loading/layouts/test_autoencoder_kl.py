@@ -116,6 +116,8 @@ def test_files_of_latent_diffusion_equal_those_of_diffusers(kind, prefix, tmp_pa
         ({"layers_per_block": 5}, r"5 encoder.down_blocks.0.resnets.\* are said, 1 are there"),
         ({"norm_num_groups": 3}, r"widths \(8, 16\) are no multiples of 3 groups"),
         ({"latents_mean": [1.0]}, r"latents_mean is \[1.0\], expected 4 numbers"),
+        ({"latents_std": [1.0, 1.0, 0.0, 1.0]}, "latents are scaled by 0 or less"),
+        ({"scaling_factor": 0}, "latents are scaled by 0 or less"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused_by_name(change, said, tmp_path):

@@ -14,7 +14,7 @@ from lexel.loading.load import load, save
 
 @pytest.fixture(params=OBJECTIVES)
 def folder(request, tmp_path):
-    save(Generator(prior(request.param)), tmp_path)
+    save(Generator(prior(request.param, side=8)), tmp_path)
     return tmp_path
 
 
@@ -27,7 +27,7 @@ def changed(folder, **fields):
 def test_what_was_saved_loads_again(folder):
     model = load(folder)
     assert isinstance(model, Generator)
-    expected = prior(model.image.config.objective)
+    expected = prior(model.image.config.objective, side=8)
     assert model.image.config == expected.config
     assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors"}
     for name, value in expected.state_dict().items():
@@ -40,6 +40,12 @@ def test_what_was_saved_loads_again(folder):
 def test_the_config_says_whose_codes_it_knows(folder):
     said = json.loads((folder / "config.json").read_text())["vocabulary"]
     assert said == {"name": "./vq", "digest": "0" * 32, "codebook_size": 11, "width": 5, "cell": 2}
+
+
+def test_a_config_that_says_no_side_means_16_cells(folder):
+    path = folder / "config.json"
+    path.write_text(json.dumps({key: said for key, said in json.loads(path.read_text()).items() if key != "side"}))
+    assert load(folder).image.config.side == 16
 
 
 def test_a_missing_tensor_is_named(folder):

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from lexel.autoencoders._continuous import Scaling
 from lexel.autoencoders.autoencoder_kl import AutoencoderKLConfig
-from lexel.errors import LoadError
 from lexel.loading.detect import Layout, Parts, Shapes, sides
 from lexel.loading.files import JSON, Fields
 from lexel.loading.layouts import _diffusers
+from lexel.loading.layouts._scaling import scaling
 from lexel.loading.layouts._stacks import DIFFUSERS, OLD_DIFFUSERS, TAMING, Names
 from lexel.loading.table import Table
 from lexel.pictures.published import convolutional
@@ -31,29 +31,10 @@ def _parts(fields: Fields, shapes: Shapes, names: Names) -> Parts:
         stacks=_diffusers.stacks(fields, shapes, names, latent=channels),
         quant=fields.flag("use_quant_conv", True),
         post_quant=fields.flag("use_post_quant_conv", True),
-        scaling=_scaling(fields, channels),
+        scaling=scaling(fields, channels, factor=0.18215),
         edge=max(fields.size("sample_size", 32)),
     )
     return Parts(config, None, convolutional(config.edge, config.stacks.cell))
-
-
-def _scaling(fields: Fields, channels: int) -> Scaling:
-    """A shift or a mean for each channel; null is none."""
-    said = Fields({name: value for name, value in fields.values.items() if value is not None}, fields.subject)
-    shift = (said.number("shift_factor", 0.0),)
-    return Scaling(
-        factor=said.number("scaling_factor", 0.18215),
-        shift=_each(said, "latents_mean", channels) or shift,
-        std=_each(said, "latents_std", channels) or (1.0,),
-    )
-
-
-def _each(fields: Fields, name: str, channels: int) -> tuple[float, ...]:
-    """A number for each channel; () where there are none."""
-    values = fields.values.get(name, [])
-    if not isinstance(values, list) or len(values) not in (0, channels):
-        raise LoadError(f"{name} is {values!r}"[:80] + f", expected {channels} numbers", subject=fields.subject)
-    return tuple(Fields({name: value}, fields.subject).number(name, 0.0) for value in values)
 
 
 def _latent_diffusion_parts(fields: Fields, shapes: Shapes) -> Parts:

@@ -15,6 +15,7 @@ from lexel.autoencoders.vqvae import VQVAEConfig
 from lexel.errors import BadArguments, LexelError, LoadError
 from lexel.loading.detect import Layout, Parts, Shapes
 from lexel.loading.files import JSON, Fields
+from lexel.loading.layouts._scaling import scaling
 from lexel.loading.table import Table
 from lexel.needs import torch
 from lexel.pictures.published import convolutional
@@ -88,15 +89,7 @@ def _scaling(fields: Fields, channels: int) -> Scaling | None:
     """Mean and deviation of each channel; None where nobody measured them."""
     if "latents_mean" not in fields:
         return None
-    mean, std = (_each(fields, name, channels) for name in ("latents_mean", "latents_std"))
-    return Scaling(1.0, mean, std)
-
-
-def _each(fields: Fields, name: str, channels: int) -> tuple[float, ...]:
-    values = fields.values.get(name)
-    if not isinstance(values, list) or len(values) != channels:
-        raise LoadError(f"{name} is {values!r}"[:80] + f", expected {channels} numbers", subject=fields.subject)
-    return tuple(Fields({name: value}, fields.subject).number(name, 0.0) for value in values)
+    return scaling(fields, channels, factor=1.0)
 
 
 def _vqvae_settings(parts: Parts) -> dict[str, JSON]:

@@ -1,6 +1,6 @@
 """Priors over codes, as lexel writes them: they are trained here, and nobody else has a form for them.
 
-config.json    model_type lexel_prior; objective; of the vocabulary name, digest, codebook_size, width, cell
+config.json    model_type lexel_prior; objective; side; of the vocabulary name, digest, codebook_size, width, cell
 keys           prior.codes, prior.places, prior.transformer.blocks.…, prior.norm_out, prior.bias
 """
 
@@ -33,14 +33,15 @@ def _parts(fields: Fields, shapes: Shapes) -> Parts:
     stack = blocks(fields, DEFAULT, shapes, BLOCKS)
     if stack.width // stack.heads % 4:
         raise LoadError(f"a head has {stack.width // stack.heads} channels, no multiple of 4", subject=fields.subject)
-    return Parts(PriorConfig(vocabulary, objective, stack), None, None)
+    return Parts(PriorConfig(vocabulary, objective, stack, fields.count("side", 16)), None, None)
 
 
 def _settings(parts: Parts) -> dict[str, JSON]:
     config = parts.image
     assert isinstance(config, PriorConfig)
     vocabulary: dict[str, JSON] = {**vars(config.vocabulary)}
-    return {"model_type": KIND, "objective": config.objective, "vocabulary": vocabulary, **written(config.blocks)}
+    said: dict[str, JSON] = {"model_type": KIND, "objective": config.objective, "side": config.side}
+    return {**said, "vocabulary": vocabulary, **written(config.blocks)}
 
 
 LAYOUTS = [
