@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from card import card
-from model import CODES, LEVELS, VOCABULARIES
+from model import CODES, VOCABULARIES
 from pictures import CropLoader, photographs
 from safetensors.torch import load_file, save_file
 
@@ -84,10 +84,7 @@ def halved(model: Autoencoder, folder: Path) -> Autoencoder:
 
 def tables(model: Discrete) -> Tables:
     """How likely codes are beside each other."""
-    rasters = list(encoded(model))
-    if "fsq" in repr(model.image.quantizer):
-        return Tables.fit(rasters, LEVELS)
-    return Tables.fit(rasters, codebook=model.image.quantizer.codebook.numpy())
+    return Tables.fit(encoded(model), codebook=model.image.quantizer.codebook.numpy())
 
 
 def scaling(model: Variational) -> Scaling:
