@@ -43,7 +43,7 @@ def main() -> None:
     torch.set_flush_denormal(True)
     vocabulary = lexel.load(VOCABULARY)
     assert isinstance(vocabulary, Discrete)
-    model = fresh(vocabulary, objective="maskgit", width=WIDTH, heads=HEADS, seed=SEED)
+    model = fresh(vocabulary, objective="maskgit", width=WIDTH, heads=HEADS, side=CELLS, seed=SEED)
 
     def prepare(picture: Picture, seed: int) -> Float[Array, "3 H W"]:
         """The middle of a photograph that is only watched."""

@@ -37,7 +37,7 @@ def fresh(
     side: int = 16,
     seed: int = 0,
 ) -> Generator:
-    """A new generator on the CPU, in `train()` and with gradients. What stands here has 1.4 million parameters.
+    """A new generator on the CPU, in `train()` and with gradients. Of 1,024 codes it has 1.4 million parameters.
 
     vocabulary   as it will be loaded later: its name and the digest of its file go with the generator
     objective    "maskgit", "absorbing", "autoregressive"
