@@ -1,7 +1,7 @@
 """The published scale of latents, as config files say it.
 
-    latents_mean, latents_std        a number for each channel
-    shift_factor, scaling_factor     one for all; null is none
+latents_mean, latents_std        a number for each channel
+shift_factor, scaling_factor     one for all; null is none
 """
 
 from lexel.autoencoders._continuous import Scaling
