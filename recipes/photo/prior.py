@@ -31,7 +31,7 @@ from lexel.training.trainer import Settings, train
 VOCABULARY, NAME = "lexel/photo-vq", "photo-prior"
 SQUARES, SIDE = 480, 256  # pictures that are encoded, and pixels of a side
 WIDTH, HEADS = 128, 4  # with 4,096 codes no more fits into three megabytes of float16
-CELLS, BATCH, STEPS, SEED = 16, 16, 1000, 0
+CELLS, BATCH, STEPS, SEED = 16, 16, 1500, 0
 
 
 def main() -> None:

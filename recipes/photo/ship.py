@@ -1,7 +1,7 @@
 """Put a trained photo vocabulary into the package: weights in float16, settings, tables of its entropy coder, card.
 
     python recipes/photo/ship.py photo-fsq /tmp/photo                 writes src/lexel/shipped/photo-fsq/
-    python recipes/photo/ship.py photo-fsq /tmp/photo result.json     …with what evaluate.py found in its card
+    python recipes/photo/ship.py photo-fsq /tmp/photo result.json     the card alone, with what evaluate.py found
 
 Tables are fitted, and the scale of latents measured, on crops and photographs that it learned from.
 """
@@ -41,14 +41,19 @@ def main() -> None:
     parser.add_argument("result", type=Path, nargs="?", help="what evaluate.py wrote")
     said = parser.parse_args()
     torch.set_num_threads(1)
-    folder = SHIPPED / said.name
-    run = said.folder / said.name / VOCABULARIES[said.name].stages[-1].name
-    model = halved(finished(said.name, run), folder)
-    if isinstance(model, Discrete):
-        tables(model).save(folder / TABLES)
-        (folder / TABLES).chmod(0o644)
     found = json.loads(said.result.read_text(encoding="utf-8")) if said.result else {}
-    (folder / "README.md").write_text(card(said.name, found.get(said.name, {})), encoding="utf-8")
+    if not found:
+        put(said.name, said.folder)
+    (SHIPPED / said.name / "README.md").write_text(card(said.name, found.get(said.name, {})), encoding="utf-8")
+
+
+def put(name: str, folder: Path) -> None:
+    """Weights, settings and tables."""
+    run = folder / name / VOCABULARIES[name].stages[-1].name
+    model = halved(finished(name, run), SHIPPED / name)
+    if isinstance(model, Discrete):
+        tables(model).save(SHIPPED / name / TABLES)
+        (SHIPPED / name / TABLES).chmod(0o644)
 
 
 def finished(name: str, run: Path) -> Autoencoder:

@@ -59,6 +59,14 @@ def trained(vocabulary, folder, watch, settings, *, objective="maskgit"):
     return model
 
 
+def test_codes_that_look_alike_begin_alike(vocabulary):
+    book = vocabulary.image.quantizer.decode(torch.arange(*vocabulary.image.quantizer.sizes))
+    table = fresh(vocabulary, width=512, heads=8).image.codes.weight[: len(book)].detach()
+    distances = torch.stack([torch.cdist(x, x)[*torch.triu_indices(len(x), len(x), 1)] for x in (book, table)])
+    assert torch.corrcoef(distances)[0, 1] > 0.5
+    assert 0.015 < table.std() < 0.025
+
+
 @by_objective
 def test_it_learns_a_few_rasters_by_heart(vocabulary, objective):
     model = fresh(vocabulary, objective=objective, **SIZES)

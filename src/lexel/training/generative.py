@@ -56,7 +56,19 @@ def fresh(
     with torch.device("meta"):
         model = Generator(Prior(config))
     initial.begin(model.to_empty(device="cpu"), initial.prior(config), seed=seed)
+    _alike(model, vocabulary, seed=seed)
     return model.train()
+
+
+@torch.no_grad()
+def _alike(model: Generator, vocabulary: Discrete, *, seed: int) -> None:
+    """Codes whose vectors are alike begin alike: half of what tells codes apart is their vectors, turned by lot."""
+    table = model.image.codes.weight[: model.image.blank]
+    device = next(vocabulary.parameters()).device
+    vectors = vocabulary.image.quantizer.decode(torch.arange(len(table), device=device)).cpu()
+    lots = torch.randn(vectors.shape[1], table.shape[1], generator=torch.Generator().manual_seed(seed))
+    turned = (vectors - vectors.mean(dim=0)) @ lots
+    table.add_(turned * (table.std() / turned.std().clamp(min=1e-12))).mul_(0.5**0.5)
 
 
 @dataclass(frozen=True, eq=False)
