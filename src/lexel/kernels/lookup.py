@@ -20,7 +20,7 @@ from lexel.kernels.screening import Screen
 from lexel.needs import torch
 from lexel.shapes import Bool, Float, Int
 
-ROWS = 512  # of a tile; with fewer, calling torch costs more than its products
+ROWS = 512  # of a tile, for each thread; with fewer, calling torch costs more than its products
 CODES, CODES_WIDE, WIDE = 256, 1024, 64  # of a tile; wide from this width on, where products cost most
 SCREENED, MANY = 128, 1024  # width and rows from which on bytes are faster than floats
 BLOCK = 1 << 20  # numbers held at once where rows are looked at again: 8 MB in float64
@@ -38,7 +38,7 @@ def nearest(x: Float[torch.Tensor, "N D"], codebook: Float[torch.Tensor, "K D"])
     x, codebook = (t.detach() if t.dtype == torch.float64 else t.detach().float() for t in (x, codebook))
     codes = _Codes(codebook)
     screen = _screen(x, codes)
-    together = screen.together if screen else ROWS
+    together = screen.together if screen else codes.rows
     found = torch.zeros(len(x), dtype=torch.int64, device=x.device)
     sure = torch.ones(len(x), dtype=torch.bool, device=x.device)
     for begin in range(0, len(x), together):
@@ -79,10 +79,11 @@ class _Codes:
         self.all, self.centred = laid, laid[:count, :width]
         self.tiles = [tile.mT for tile in laid.split(self.columns)]
         self.by_column = laid.view(tiles, self.columns, width + 1).transpose(0, 1).contiguous()
-        self.scores, self.top = (centred.new_empty(ROWS, self.columns) for _ in range(2))
+        self.rows = ROWS * torch.get_num_threads()
+        self.scores, self.top = (centred.new_empty(self.rows, self.columns) for _ in range(2))
 
     def best(self, x: Float[torch.Tensor, "n D"]) -> tuple[Int[torch.Tensor, "n"], Bool[torch.Tensor, "n"]]:
-        """The code of the highest score for each of at most ROWS rows, and whether no other comes near it."""
+        """The code of the highest score for each of at most `rows` rows, and whether no other comes near it."""
         rows, margin = self._rows(x)
         scores, top = self.scores[: len(x)], self.top[: len(x)]
         top.copy_(_product(rows, self.tiles[0], scores))

@@ -21,7 +21,7 @@ from lexel.needs import torch
 from lexel.shapes import Float, Int
 
 LARGEST = 127  # of a byte
-SCORES = 1 << 21  # held at once: 8 MB
+ROWS, SCORES = 512, 1 << 21  # at once, for each thread: 8 MB at most
 TILE = 512  # codes; a tile is looked into where its best may be the nearest
 DIGITS = 15  # of ½|c|² at most; beyond, codes differ so much in length that a byte says little about the short ones
 CANDIDATES = 32  # a row, in the mean: with more, floats are as fast
@@ -94,7 +94,7 @@ class Screen:
         laid[:count, self.width + digits] = bias - high * LARGEST
         laid[count:] = laid[0]  # a copy of a code changes no maximum
         self.laid = laid.mT
-        self.together = max(16, min(512, SCORES // len(laid)))
+        self.together = max(16, min(ROWS, SCORES // len(laid))) * torch.get_num_threads()
         self.scores = laid.new_empty((self.together, len(laid)), dtype=torch.int32)
         self.rows = laid.new_zeros((self.together, width))
         self.rows[:, self.width : self.width + digits] = LARGEST
