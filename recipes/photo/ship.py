@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from card import card
-from model import CODES, VOCABULARIES
+from model import CODES, LEVELS, VOCABULARIES
 from pictures import CropLoader, photographs
 from safetensors.torch import load_file, save_file
 
@@ -89,7 +89,10 @@ def halved(model: Autoencoder, folder: Path) -> Autoencoder:
 
 def tables(model: Discrete) -> Tables:
     """How likely codes are beside each other."""
-    return Tables.fit(encoded(model), codebook=model.image.quantizer.codebook.numpy())
+    rasters = encoded(model)
+    if "fsq" in repr(model.image.quantizer):  # by vectors a tenth fewer bits, and nine times the time
+        return Tables.fit(rasters, LEVELS)
+    return Tables.fit(rasters, codebook=model.image.quantizer.codebook.numpy())
 
 
 def scaling(model: Variational) -> Scaling:
