@@ -1,6 +1,6 @@
 """Train the prior of photo-vq, MaskGIT's way, and put it into the package; goes on where it was stopped.
 
-    python recipes/photo/prior.py /tmp/photo        a quarter of an hour on one core; photo-vq is shipped first
+    python recipes/photo/prior.py runs        a quarter of an hour on one core; photo-vq is shipped first
 
 It learns squares of 16 × 16 codes out of 32 × 32 that are encoded once, of the same photographs and leaves that the
 vocabulary learned from. How many bits a code it needs is measured on photographs that nobody learned from.
@@ -59,7 +59,8 @@ def main() -> None:
     run = said.folder / NAME
     train(task, Rasters(vocabulary), settings, run, Log(run / "log.jsonl"))
     found = state.newest(run)
-    assert found is not None
+    if found is None or found.step < STEPS:
+        return  # it was asked to stop
     model.load_state_dict(found.weights())
     (SHIPPED / NAME).mkdir(exist_ok=True)
     lexel.save(model.eval(), SHIPPED / NAME)

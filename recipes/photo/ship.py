@@ -1,7 +1,7 @@
 """Put a trained photo vocabulary into the package: weights in float16, settings, tables of its entropy coder, card.
 
-    python recipes/photo/ship.py photo-fsq /tmp/photo                 writes src/lexel/shipped/photo-fsq/
-    python recipes/photo/ship.py photo-fsq /tmp/photo result.json     the card alone, with what evaluate.py found
+    python recipes/photo/ship.py photo-fsq runs                 writes src/lexel/shipped/photo-fsq/
+    python recipes/photo/ship.py photo-fsq runs result.json     the card alone, with what evaluate.py found
 
 Tables are fitted, and the scale of latents measured, on crops and photographs that it learned from.
 """
