@@ -12,8 +12,8 @@
 Vectors are turned and stretched until the expected one is wrong by as much in all directions, and kept as bytes. All is
 in whole numbers, or in floats that hold them exactly: every machine finds the same frequencies.
 
-The two photographs of `recipes/photo/evaluate.py` take 0.126 and 0.090 bits a pixel in the 4,096 codes of lexel/photo-vq;
-with `RATE` 0, so that the raster teaches nothing, 0.131 and 0.105.
+The two photographs of `recipes/photo/evaluate.py` take 0.126 and 0.090 bits a pixel in the 4,096 codes of
+lexel/photo-vq; with `RATE` 0, so that the raster teaches nothing, 0.131 and 0.105.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
