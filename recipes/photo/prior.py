@@ -1,6 +1,6 @@
 """Train the prior of photo-vq, MaskGIT's way, and put it into the package; goes on where it was stopped.
 
-    python recipes/photo/prior.py runs        a quarter of an hour on one core; photo-vq is shipped first
+    python recipes/photo/prior.py runs        21 minutes on one busy core; photo-vq is shipped first
 
 It learns squares of 16 × 16 codes out of 32 × 32 that are encoded once, of the same photographs and leaves that the
 vocabulary learned from. How many bits a code it needs is measured on photographs that nobody learned from.

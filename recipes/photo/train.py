@@ -1,8 +1,8 @@
 """Train one of the photo vocabularies; goes on where it was stopped.
 
-    python recipes/photo/train.py photo-fsq runs        an hour on one core
-    python recipes/photo/train.py photo-vq runs         twenty minutes, from what photo-fsq learned
-    python recipes/photo/train.py photo-vae runs        likewise
+    python recipes/photo/train.py photo-fsq runs        81 minutes on one busy core
+    python recipes/photo/train.py photo-vq runs         25 minutes, from what photo-fsq learned
+    python recipes/photo/train.py photo-vae runs        17 minutes, likewise
 
 The run lies in the folder, a checkpoint every 250 steps. It is watched with two photographs that it does not learn
 from, and not chosen by them: what counts is the last step.
